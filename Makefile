@@ -29,14 +29,14 @@ test-training: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/training
 
 # The stamps are made anew when the build description or the operators' sources change.
-SOURCES := pyproject.toml setup.sh $(shell find runtime/ops -name '*.cc' -o -name '*.h' -o -name 'CMakeLists.txt')
+SOURCES := pyproject.toml .ci/setup $(shell find runtime/ops -name '*.cc' -o -name '*.h' -o -name 'CMakeLists.txt')
 
 $(VENV)/.installed: $(SOURCES)
-	@sh setup.sh $(VENV) .
+	@sh .ci/setup $(VENV) .
 	@touch $@
 
 $(VENV)/.installed-test: $(SOURCES)
-	@sh setup.sh $(VENV) '.[test]'
+	@sh .ci/setup $(VENV) '.[test]'
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -146,13 +146,13 @@ def test_no_mutable_module_state() -> None:
     for path, tree in sources(*PACKAGES):
         for node in ast.walk(tree):
             if isinstance(node, ast.Global):
-                problems.append(f"{path}:{node.lineno}: a module must not keep state ({node.names})")
+                problems.append(
+                    f"{path}:{node.lineno}: a module must not keep state ({node.names})"
+                )
         for statement in tree.body:
             if not isinstance(statement, ast.Assign | ast.AnnAssign):
                 continue
-            targets = (
-                statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-            )
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             for target in targets:
                 name = ast.unparse(target)
                 is_container = isinstance(statement.value, ast.List | ast.Dict | ast.Set)
@@ -197,7 +197,12 @@ def test_every_public_module_says_what_it_is_for() -> None:
 
 
 def test_no_registry_host_or_machine_path_is_named() -> None:
-    hosts = ("pypi" + ".org", "pythonhosted" + ".org", "registry.npmjs" + ".org", "deb.debian" + ".org")
+    hosts = (
+        "pypi" + ".org",
+        "pythonhosted" + ".org",
+        "registry.npmjs" + ".org",
+        "deb.debian" + ".org",
+    )
     machine_paths = ("/" + "work/", "/" + "root/", "/home/" + "dev")
     problems = []
     for path in tracked_files():
