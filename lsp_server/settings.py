@@ -1,0 +1,279 @@
+"""The settings, once: typed here, documented here, generated elsewhere.
+
+Every feature has a small frozen dataclass of its own and receives nothing else. The editor's JSON
+names are the camelCase of the field names: `max_tokens` is `sopilka.completion.maxTokens`.
+`python -m lsp_server.settings --write` generates the JSON schema, docs/settings.md and the
+configuration part of the VS Code extension from this file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+SECTION = "sopilka"
+
+# Groups below the section that belong to an editor's client (how to start the server, tracing):
+# the server neither reads them nor complains about them.
+CLIENT_GROUPS = ("server", "client", "trace")
+
+
+def setting(
+    default: Any, doc: str, *, minimum: float | None = None, maximum: float | None = None
+) -> Any:
+    """A field with its documentation and, for numbers, the range that is accepted."""
+    return field(default=default, metadata={"doc": doc, "minimum": minimum, "maximum": maximum})
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionSettings:
+    enable: bool = setting(True, "Offer completions.")
+    max_tokens: int = setting(
+        64, "The most tokens that one suggestion may have.", minimum=1, maximum=512
+    )
+    debounce_ms: int = setting(
+        0,
+        "Wait this long before an automatic request starts, in milliseconds. "
+        "Editors wait by themselves, so this adds to their delay.",
+        minimum=0,
+        maximum=5000,
+    )
+    min_confidence: float = setting(
+        0.1,
+        "Show no automatic suggestion whose estimated chance to be right is below this (0 to 1). "
+        "A suggestion that you ask for by a key is shown regardless.",
+        minimum=0,
+        maximum=1,
+    )
+    multiline: Literal["auto", "never", "always"] = setting(
+        "auto",
+        "Whether a suggestion may have several lines: `auto` where an empty block begins, "
+        "`never`, or `always`.",
+    )
+    disabled_languages: tuple[str, ...] = setting(
+        (), "Language ids, as your editor names them, in which nothing is suggested."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    enable: bool = setting(
+        True, "Index the workspace folders. When off, only open documents are known."
+    )
+    max_file_kb: int = setting(
+        512, "Skip files larger than this, in kilobytes.", minimum=1, maximum=65536
+    )
+    exclude: tuple[str, ...] = setting(
+        (), "Further patterns to skip, written as in a `.gitignore` at the workspace's root."
+    )
+    workers: int = setting(
+        0, "Processes that parse while the index is built; 0 chooses.", minimum=0, maximum=64
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ContextSettings:
+    max_tokens: int = setting(
+        2048,
+        "The most tokens of other code that go into one prompt; "
+        "a model with a short context gets fewer.",
+        minimum=0,
+        maximum=65536,
+    )
+    deadline_ms: int = setting(
+        30,
+        "Stop looking for further context after this time, in milliseconds.",
+        minimum=1,
+        maximum=10000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySettings:
+    enable: bool = setting(
+        True, "Let the repository's own text propose how a line goes on (repository memory)."
+    )
+    max_tokens: int = setting(
+        4_000_000,
+        "The most tokens that the repository memory may hold.",
+        minimum=0,
+        maximum=100_000_000,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    bundle: str = setting(
+        "", "The folder of the model's bundle; empty for the model that ships with the server."
+    )
+    threads: int = setting(
+        0,
+        "Threads that compute; 0 for as many as the machine has cores, four at most.",
+        minimum=0,
+        maximum=256,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    completion: CompletionSettings = CompletionSettings()
+    index: IndexSettings = IndexSettings()
+    context: ContextSettings = ContextSettings()
+    memory: MemorySettings = MemorySettings()
+    engine: EngineSettings = EngineSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A setting that was not taken over, and why, in words for the user."""
+
+    key: str
+    message: str
+
+
+def from_client(value: Any, last_good: Settings) -> tuple[Settings, tuple[Problem, ...]]:
+    """Reads what an editor sent; keeps the last good value of whatever cannot be used.
+
+    A key that is not sent has its default. Accepted are the section's value, an object that holds
+    the section (`{"sopilka": {...}}`), nested objects and dotted keys (`"completion.enable"`).
+    """
+    if value is None:
+        return Settings(), ()
+    if not isinstance(value, Mapping):
+        return last_good, (Problem(SECTION, f"must be an object, not {_kind_of(value)}"),)
+    if SECTION in value:
+        return from_client(value[SECTION], last_good)
+    sent = dict(_flatten(value))
+    known = {spec.key: spec for spec in specs()}
+    problems, accepted = [], {}
+    for key, raw in sent.items():
+        if key.split(".")[0] in CLIENT_GROUPS:
+            continue
+        if key not in known:
+            problems.append(Problem(f"{SECTION}.{key}", _unknown(key, tuple(known))))
+            continue
+        try:
+            accepted[key] = known[key].parse(raw)
+        except ValueError as error:
+            problems.append(Problem(f"{SECTION}.{key}", str(error)))
+            accepted[key] = known[key].value_in(last_good)
+    return _build(accepted), tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One setting: where it lives, its type, its limits and its documentation."""
+
+    group: str
+    name: str
+    type: Any
+    default: Any
+    doc: str
+    minimum: float | None
+    maximum: float | None
+
+    @property
+    def key(self) -> str:
+        """The name below the section, as editors write it: `completion.maxTokens`."""
+        return f"{self.group}.{camel_case(self.name)}"
+
+    def value_in(self, settings: Settings) -> Any:
+        return getattr(getattr(settings, self.group), self.name)
+
+    def parse(self, raw: Any) -> Any:
+        """The typed value of a JSON value; ValueError says what would be right."""
+        if raw is None:
+            return self.default
+        if get_origin(self.type) is Literal:
+            choices = get_args(self.type)
+            if raw not in choices:
+                wanted = ", ".join(f'"{choice}"' for choice in choices)
+                raise ValueError(f"must be one of {wanted}, not {_shown(raw)}")
+            return raw
+        if self.type is bool:
+            if not isinstance(raw, bool):
+                raise ValueError(f"must be true or false, not {_shown(raw)}")
+            return raw
+        if self.type is str:
+            if not isinstance(raw, str):
+                raise ValueError(f"must be a string, not {_shown(raw)}")
+            return raw
+        if self.type in (int, float):
+            return self._number(raw)
+        if not isinstance(raw, list | tuple) or not all(isinstance(item, str) for item in raw):
+            raise ValueError(f"must be a list of strings, not {_shown(raw)}")
+        return tuple(raw)
+
+    def _number(self, raw: Any) -> int | float:
+        whole = self.type is int
+        wanted = "a whole number" if whole else "a number"
+        if isinstance(raw, bool) or not isinstance(raw, int | float):
+            raise ValueError(f"must be {wanted}, not {_shown(raw)}")
+        if whole and raw != raw // 1:
+            raise ValueError(f"must be {wanted}, not {_shown(raw)}")
+        low, high = self.minimum, self.maximum
+        # Written so that a NaN, which compares false with everything, is out of range too.
+        if low is not None and high is not None and not low <= raw <= high:
+            raise ValueError(f"must be from {low:.10g} to {high:.10g}, not {_shown(raw)}")
+        return int(raw) if whole else float(raw)
+
+
+def specs() -> Iterator[Spec]:
+    """All settings in the order in which they are written above."""
+    for group, group_type in get_type_hints(Settings).items():
+        types = get_type_hints(group_type)
+        for item in fields(group_type):
+            yield _spec(group, item, types[item.name])
+
+
+def _spec(group: str, item: Field[Any], kind: Any) -> Spec:
+    meta = item.metadata
+    return Spec(group, item.name, kind, item.default, meta["doc"], meta["minimum"], meta["maximum"])
+
+
+def camel_case(name: str) -> str:
+    return re.sub(r"_(\w)", lambda match: match.group(1).upper(), name)
+
+
+def _build(values: Mapping[str, Any]) -> Settings:
+    settings = Settings()
+    for spec in specs():
+        if spec.key in values:
+            group = replace(getattr(settings, spec.group), **{spec.name: values[spec.key]})
+            settings = replace(settings, **{spec.group: group})
+    return settings
+
+
+def _flatten(
+    value: Mapping[str, Any], prefix: str = "", depth: int = 0
+) -> Iterator[tuple[str, Any]]:
+    for name, item in value.items():
+        key = f"{prefix}{name}"
+        if isinstance(item, Mapping) and depth < 4:
+            yield from _flatten(item, f"{key}.", depth + 1)
+        else:
+            yield key, item
+
+
+def _unknown(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return "is not a setting" + (f"; did you mean {SECTION}.{near[0]}?" if near else "")
+
+
+def _shown(raw: Any) -> str:
+    text = repr(raw)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _kind_of(value: Any) -> str:
+    return {list: "a list", str: "a string", bool: "a boolean"}.get(type(value), "a number")
+
+
+if __name__ == "__main__":
+    from lsp_server.settings_files import main
+
+    sys.exit(main(sys.argv[1:]))
