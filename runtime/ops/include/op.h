@@ -1,0 +1,86 @@
+// What an operator needs of ONNX Runtime, in C++ words: attributes, tensors, errors.
+//
+// Inside the library errors are exceptions; `guarded` turns them into statuses where the runtime calls us.
+// Code that runs on the thread pool must not throw.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ort_abi.h"
+
+namespace sopilka {
+
+// A mistake of the caller: the message names what was wrong and what would be right.
+struct Error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+inline void check(const Api& api, OrtStatus* status) {
+  if (status == nullptr) return;
+  std::string message = api.error_message(status);
+  api.release_status(status);
+  throw Error(message);
+}
+
+template <class Body>
+OrtStatus* guarded(const Api& api, const char* who, Body&& body) noexcept {
+  try {
+    body();
+    return nullptr;
+  } catch (const Error& error) {
+    return api.create_status(kInvalidArgument, (std::string(who) + ": " + error.what()).c_str());
+  } catch (const std::exception& error) {
+    return api.create_status(kFail, (std::string(who) + ": " + error.what()).c_str());
+  }
+}
+
+struct Tensor {
+  int type = 0;
+  std::vector<int64_t> shape;
+  void* data = nullptr;
+
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+  int64_t count() const {
+    int64_t total = 1;
+    for (int64_t dimension : shape) total *= dimension;
+    return total;
+  }
+};
+
+std::string text(const std::vector<int64_t>& shape);
+
+Tensor tensor(const Api& api, const OrtValue* value);
+
+// Input `index`, or a tensor without data when the optional input is absent.
+Tensor input(const Api& api, const OrtKernelContext* context, size_t index);
+
+// The constant behind input `index`, or a tensor without data when the input is computed at run time.
+Tensor constant_input(const Api& api, const OrtKernelInfo* info, size_t index);
+
+Tensor output(const Api& api, OrtKernelContext* context, size_t index, const std::vector<int64_t>& shape);
+
+int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least, int64_t most);
+
+// An operator announces itself with a static Registration; registry.cc hands all of them to the runtime.
+// So a new operator is a new folder, and no list is edited.
+class Registration {
+ public:
+  explicit Registration(const OrtCustomOp* op) : op_(op), next_(head()) { head() = this; }
+  static const Registration* first() { return head(); }
+  const Registration* next() const { return next_; }
+  const OrtCustomOp* op() const { return op_; }
+
+ private:
+  static Registration*& head();
+  const OrtCustomOp* op_;
+  Registration* next_;
+};
+
+}  // namespace sopilka

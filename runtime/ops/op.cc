@@ -1,0 +1,66 @@
+#include "op.h"
+
+namespace sopilka {
+
+std::string text(const std::vector<int64_t>& shape) {
+  std::string joined = "[";
+  for (size_t i = 0; i < shape.size(); ++i) joined += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return joined + "]";
+}
+
+Tensor tensor(const Api& api, const OrtValue* value) {
+  Tensor result;
+  if (value == nullptr) return result;
+  OrtTensorTypeAndShapeInfo* info = nullptr;
+  check(api, api.type_and_shape(value, &info));
+  // The info must be released on every way out, so errors wait until then.
+  size_t rank = 0;
+  OrtStatus* status = api.element_type(info, &result.type);
+  if (status == nullptr) status = api.rank(info, &rank);
+  if (status == nullptr) {
+    result.shape.resize(rank);
+    status = api.dimensions(info, result.shape.data(), rank);
+  }
+  api.release_type_and_shape(info);
+  check(api, status);
+  check(api, api.data(value, &result.data));
+  return result;
+}
+
+Tensor input(const Api& api, const OrtKernelContext* context, size_t index) {
+  size_t count = 0;
+  check(api, api.input_count(context, &count));
+  if (index >= count) return Tensor();
+  const OrtValue* value = nullptr;
+  check(api, api.input(context, index, &value));
+  return tensor(api, value);
+}
+
+Tensor constant_input(const Api& api, const OrtKernelInfo* info, size_t index) {
+  int is_constant = 0;
+  const OrtValue* value = nullptr;
+  check(api, api.constant_input(info, index, &is_constant, &value));
+  return is_constant != 0 ? tensor(api, value) : Tensor();
+}
+
+Tensor output(const Api& api, OrtKernelContext* context, size_t index, const std::vector<int64_t>& shape) {
+  OrtValue* value = nullptr;
+  check(api, api.output(context, index, shape.data(), shape.size(), &value));
+  return tensor(api, value);
+}
+
+int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least, int64_t most) {
+  int64_t value = 0;
+  OrtStatus* status = api.attribute(info, name, &value);
+  if (status != nullptr) {
+    api.release_status(status);
+    throw Error(std::string("the integer attribute `") + name + "` is missing");
+  }
+  if (value < least || value > most) {
+    throw Error(std::string("attribute `") + name + "` is " + std::to_string(value) + ", must be from " + std::to_string(least) +
+                " to " + std::to_string(most));
+  }
+  return value;
+}
+
+}  // namespace sopilka
