@@ -1,0 +1,47 @@
+"""Code intelligence: text, trees, facts and questions about them. Knows no protocol and no model."""
+
+from indexer.changes import ByteEdit, Change, Close, Edit, FileFound, FileGone, Open, Replace
+from indexer.config import IndexConfig
+from indexer.document import Document, Scope, syntax_errors
+from indexer.extract import extract
+from indexer.facts import Chunk, FileFacts, Import, Kind, Reference, Role, Symbol
+from indexer.ignore import Rules, Verdict
+from indexer.index import Index, Status
+from indexer.language import Language, language_of
+from indexer.line_index import Encoding, LineIndex
+from indexer.secrets import looks_secret, mask_secrets
+from indexer.snippet import Snippet
+
+__all__ = [
+    "ByteEdit",
+    "Change",
+    "Chunk",
+    "Close",
+    "Document",
+    "Edit",
+    "Encoding",
+    "FileFacts",
+    "FileFound",
+    "FileGone",
+    "Import",
+    "Index",
+    "IndexConfig",
+    "Kind",
+    "Language",
+    "LineIndex",
+    "Open",
+    "Reference",
+    "Replace",
+    "Role",
+    "Rules",
+    "Scope",
+    "Snippet",
+    "Status",
+    "Symbol",
+    "Verdict",
+    "extract",
+    "language_of",
+    "looks_secret",
+    "mask_secrets",
+    "syntax_errors",
+]

@@ -1,0 +1,126 @@
+"""Cuts a text into pieces of 20 to 40 lines for lexical search.
+
+Cuts fall on the starts of definitions where they can: small definitions are put together, long
+ones are cut at blank lines. Every line that is not blank belongs to exactly one piece.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.facts import (
+    CONTAINERS,
+    DOCSTRING_END,
+    DOCSTRING_START,
+    KIND,
+    PARENT,
+    START_LINE,
+    Chunk,
+    Kind,
+)
+from indexer.secrets import mask_secrets
+
+MIN_LINES, MAX_LINES = 20, 40
+MAX_TERMS_BYTES = 20_000
+WORD = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
+PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\x00-\x7f]+")
+CUTTING = np.array([kind not in (Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD) for kind in Kind])
+HOLDING = np.array([kind in CONTAINERS for kind in Kind])
+
+
+def chunks_of(
+    text: bytes, symbols: NDArray[np.int32], starts: NDArray[np.int64]
+) -> tuple[Chunk, ...]:
+    """The chunks of a text, given its symbols [n, WIDTH] and where its lines start."""
+    text = mask_secrets(text)
+    bounds = [*starts.tolist(), len(text)]
+    cuts = _cut_lines(symbols, starts)
+    return tuple(
+        chunk
+        for first, last in _ranges(text, bounds, cuts)
+        if (chunk := _chunk(text, bounds, first, last)) is not None
+    )
+
+
+def terms_of(text: bytes) -> Counter[str]:
+    """How often each identifier occurs, and each part of those that have several."""
+    counts: Counter[str] = Counter()
+    for word, count in Counter(WORD.findall(text)).items():
+        name = word.decode("utf-8", "replace")
+        counts[name] += count
+        for part in name_parts(name):
+            counts[part] += count
+    return counts
+
+
+@lru_cache(maxsize=100_000)
+def name_parts(name: str) -> tuple[str, ...]:
+    """The words that a snake_case or camelCase name is made of, lower case; none for one word."""
+    parts = PART.findall(name)
+    if len(parts) < 2:
+        return ()
+    return tuple(part.lower() for part in parts if len(part) > 1)
+
+
+def _cut_lines(symbols: NDArray[np.int32], starts: NDArray[np.int64]) -> list[int]:
+    """Lines on which a definition starts, its comment included, outside of functions."""
+    if not len(symbols):
+        return []
+    parents = symbols[:, PARENT]
+    outside = (parents < 0) | HOLDING[symbols[parents, KIND]]
+    chosen = symbols[outside & CUTTING[symbols[:, KIND]]]
+    lines = chosen[:, START_LINE]
+    above = np.searchsorted(starts, chosen[:, DOCSTRING_START], side="right") - 1
+    has_comment = chosen[:, DOCSTRING_START] < chosen[:, DOCSTRING_END]
+    lines = np.where(has_comment & (above < lines), above, lines)
+    return sorted(set(lines.tolist()))
+
+
+def _ranges(text: bytes, bounds: list[int], cuts: list[int]) -> Iterator[tuple[int, int]]:
+    """Line ranges [first, last) that cover the text."""
+    count = len(bounds) - 1
+    first = 0
+    while first < count:
+        last = count
+        if count - first > MAX_LINES:
+            last = _next_cut(text, bounds, cuts, first)
+        yield first, last
+        first = last
+
+
+def _next_cut(text: bytes, bounds: list[int], cuts: list[int], first: int) -> int:
+    position = bisect_left(cuts, first + MIN_LINES)
+    if position < len(cuts) and cuts[position] <= first + MAX_LINES:
+        return cuts[position]
+    early = bisect_right(cuts, first + MIN_LINES // 2)
+    if early < position:  # a long definition follows: it starts a piece of its own
+        return cuts[position - 1]
+    for line in range(first + MAX_LINES, first + MIN_LINES, -1):
+        if not text[bounds[line - 1] : bounds[line]].strip():
+            return line
+    return first + MAX_LINES
+
+
+def _chunk(text: bytes, bounds: list[int], first: int, last: int) -> Chunk | None:
+    while first < last and not text[bounds[first] : bounds[first + 1]].strip():
+        first += 1
+    while last > first and not text[bounds[last - 1] : bounds[last]].strip():
+        last -= 1
+    if first == last:
+        return None
+    start, end = bounds[first], bounds[last]
+    return Chunk(start, end, first, last, *_packed(text[start : min(end, start + MAX_TERMS_BYTES)]))
+
+
+@lru_cache(maxsize=2_000)
+def _packed(text: bytes) -> tuple[tuple[str, ...], bytes]:
+    """Terms and counts of a chunk; remembered because a keystroke changes one chunk of many."""
+    counts = terms_of(text)
+    return tuple(counts), bytes(min(count, 255) for count in counts.values())

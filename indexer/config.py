@@ -1,0 +1,25 @@
+"""Limits of the index. They are values of the user's settings, so each states its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class IndexConfig:
+    """What is taken into the index and how much of it."""
+
+    max_file_bytes: int = 1_000_000
+    """A larger file on disk is left out; a larger open document is kept as text without a tree."""
+    workers: int = 2
+    """Processes that parse during a crawl; 0 parses in the crawling thread."""
+    follow_ignore_files: bool = True
+    """Whether .gitignore, .ignore and .git/info/exclude count; .sopilkaignore always does."""
+    extra_ignore: tuple[str, ...] = ()
+    """Further patterns in the syntax of .gitignore, relative to each root."""
+
+    def __post_init__(self) -> None:
+        if self.max_file_bytes <= 0:
+            raise ValueError(f"max_file_bytes must be positive, not {self.max_file_bytes}")
+        if self.workers < 0:
+            raise ValueError(f"workers must be 0 or more, not {self.workers}")

@@ -1,0 +1,88 @@
+"""All known paths, searchable by folder and by ending."""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterable, Iterator
+
+
+class FileTable:
+    """Paths of files with facts. The lookups are what import resolution asks for."""
+
+    def __init__(self) -> None:
+        self._paths: set[str] = set()
+        self._by_name: dict[str, dict[str, None]] = {}
+        self._by_folder: dict[str, dict[str, None]] = {}
+        self._folders_by_name: dict[str, dict[str, None]] = {}
+
+    def add(self, path: str) -> None:
+        if path in self._paths:
+            return
+        self._paths.add(path)
+        folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
+        self._by_name.setdefault(name, {})[path] = None
+        if folder not in self._by_folder:
+            self._folders_by_name.setdefault(folder.rsplit("/", 1)[-1], {})[folder] = None
+        self._by_folder.setdefault(folder, {})[path] = None
+
+    def remove(self, path: str) -> None:
+        if path not in self._paths:
+            return
+        self._paths.remove(path)
+        folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
+        _drop(self._by_name, name, path)
+        _drop(self._by_folder, folder, path)
+        if folder not in self._by_folder:
+            _drop(self._folders_by_name, folder.rsplit("/", 1)[-1], folder)
+
+    def has(self, path: str) -> bool:
+        return path in self._paths
+
+    def existing(self, *paths: str) -> Iterator[str]:
+        return (path for path in map(normal, paths) if path in self._paths)
+
+    def ending_with(self, ending: str, near: str) -> list[str]:
+        """Files whose last path components are `ending`, those closest to `near` first."""
+        ending = ending.strip("/")
+        name = ending.rsplit("/", 1)[-1]
+        found = [
+            path
+            for path in self._by_name.get(name, ())
+            if path.endswith("/" + ending) or path == ending
+        ]
+        return sorted(found, key=lambda path: closeness(path, near)) if len(found) > 1 else found
+
+    def folders_ending_with(self, ending: str, near: str) -> list[str]:
+        """Folders with files whose last path components are `ending`, the closest first."""
+        ending = ending.strip("/")
+        name = ending.rsplit("/", 1)[-1]
+        found = [
+            folder
+            for folder in self._folders_by_name.get(name, ())
+            if folder.endswith("/" + ending) or folder == ending
+        ]
+        return sorted(found, key=lambda folder: closeness(folder, near))
+
+    def in_folder(self, folder: str) -> Iterable[str]:
+        return self._by_folder.get(folder, {}).keys()
+
+
+def closeness(path: str, near: str) -> tuple[int, int, str]:
+    """Sorts paths by how many leading folders they share with another, then the shortest."""
+    shared = os.path.commonprefix((path, near)).count("/")
+    return -shared, len(path), path
+
+
+def normal(path: str) -> str:
+    return os.path.normpath(path).replace(os.sep, "/") if "/." in path or "//" in path else path
+
+
+def parent_of(path: str) -> str:
+    return path.rsplit("/", 1)[0] if "/" in path else ""
+
+
+def _drop(table: dict[str, dict[str, None]], key: str, value: str) -> None:
+    values = table[key]
+    values.pop(value, None)
+    if not values:
+        del table[key]

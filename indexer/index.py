@@ -1,0 +1,230 @@
+"""The index: changes in, answers out. One thread owns it; nothing here waits or locks.
+
+Edits of open documents are taken at once and their facts refreshed on the next question, so ten
+keystrokes cost one extraction. An open document shadows the file of its path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from indexer import search
+from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Replace
+from indexer.config import IndexConfig
+from indexer.document import Document
+from indexer.extract import digest_of
+from indexer.facts import FileFacts, Import, Reference, Symbol
+from indexer.files import FileTable
+from indexer.ignore import Rules, content_verdict, secret_name
+from indexer.language import language_of
+from indexer.lexical import ChunkIndex
+from indexer.secrets import mask_secrets
+from indexer.snippet import Snippet
+from indexer.symbol_table import SymbolTable
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Counts for people to look at."""
+
+    files: int
+    symbols: int
+    chunks: int
+    documents: int
+    stale: int  # files that changed on disk since they were read
+
+
+class Index:
+    """All that is known about the workspace."""
+
+    def __init__(self, config: IndexConfig, roots: tuple[str, ...]) -> None:
+        self.config = config
+        self.rules = Rules(roots, config)
+        self._documents: dict[str, Document] = {}
+        self._disk: dict[str, FileFacts] = {}  # what the crawl said; hidden while open
+        self._dirty: set[str] = set()  # open documents whose facts were not read since a change
+        self._stale: set[str] = set()
+        self._table = SymbolTable()
+        self._files = FileTable()
+        self._chunks = ChunkIndex()
+        self._repository = search.Repository(
+            self._table, self._files, self._chunks, self.text_of, self._is_current
+        )
+
+    def apply(self, change: Change) -> None:
+        """Takes one change. Raises ValueError for an edit that does not fit its document."""
+        match change:
+            case Open(path, language_id, version, text):
+                language = language_of(path, language_id)
+                limit = self.config.max_file_bytes
+                self._documents[path] = Document(path, language, version, text, limit)
+                self._dirty.add(path)
+            case Edit(path, version, edits):
+                self._opened(path).edit(version, edits)
+                self._dirty.add(path)
+            case Replace(path, version, text):
+                self._opened(path).replace(version, text)
+                self._dirty.add(path)
+            case Close(path):
+                self._documents.pop(path, None)
+                self._dirty.discard(path)
+                self._put(path, self._disk.get(path))
+            case FileFound(path, facts):
+                self._disk[path] = facts
+                self._stale.discard(path)
+                if path not in self._documents:
+                    self._put(path, facts)
+            case FileGone(path):
+                self._disk.pop(path, None)
+                self._stale.discard(path)
+                if path not in self._documents:
+                    self._put(path, None)
+
+    def _opened(self, path: str) -> Document:
+        document = self._documents.get(path)
+        if document is None:
+            raise ValueError(f"{path} is not open: an Open change must come before its edits")
+        return document
+
+    def _put(self, path: str, facts: FileFacts | None) -> None:
+        self._table.put(path, facts)
+        self._chunks.put(path, facts.chunks if facts is not None else ())
+        if facts is not None:
+            self._files.add(path)
+        else:
+            self._files.remove(path)
+
+    def refresh(self) -> None:
+        """Brings the facts of edited documents up to date; every question does so first."""
+        for path in self._dirty:
+            self._put(path, None if self._is_secret(path) else self._documents[path].facts)
+        self._dirty.clear()
+
+    def _is_secret(self, path: str) -> bool:
+        return secret_name(self.relative(path))
+
+    def document(self, path: str) -> Document | None:
+        """The open document of a path."""
+        return self._documents.get(path)
+
+    def documents(self) -> Iterator[Document]:
+        return iter(tuple(self._documents.values()))
+
+    def text_of(self, path: str) -> bytes | None:
+        """The text of a document or of a file, key material masked; None if the rules forbid it."""
+        document = self._documents.get(path)
+        if document is not None:
+            return None if self._is_secret(path) else mask_secrets(document.text)
+        text = read_file(path, self.rules)
+        return None if text is None else mask_secrets(text)
+
+    def _is_current(self, path: str, text: bytes) -> bool:
+        """Whether a text is the one that the facts of its path were taken from."""
+        facts = self._table.facts(path)
+        if facts is None:
+            return False
+        if path in self._documents or facts.digest == digest_of(text):
+            return True
+        self._stale.add(path)
+        return False
+
+    def take_stale(self) -> tuple[str, ...]:
+        """Files found to have changed on disk since they were read; the crawler should know."""
+        stale = tuple(sorted(self._stale))
+        self._stale.clear()
+        return stale
+
+    def facts(self, path: str) -> FileFacts | None:
+        self.refresh()
+        return self._table.facts(path)
+
+    def symbols(self, path: str) -> tuple[Symbol, ...]:
+        """The definitions in a file, in their order."""
+        facts = self.facts(path)
+        return facts.symbols if facts is not None else ()
+
+    def imports(self, path: str) -> tuple[Import, ...]:
+        facts = self.facts(path)
+        return facts.imports if facts is not None else ()
+
+    def definitions_of(self, name: str) -> list[Symbol]:
+        """All definitions of a name."""
+        self.refresh()
+        return list(self._table.definitions_of(name))
+
+    def references_of(self, name: str) -> list[Reference]:
+        """All uses of a name, definitions left out."""
+        self.refresh()
+        found: list[Reference] = []
+        for path in sorted(self._chunks.paths_with(name.lstrip("#"))):
+            facts = self._table.facts(path)
+            if facts is not None:
+                found += facts.references_named(name)
+        return found
+
+    def names(self) -> Iterator[str]:
+        """All names that something defines."""
+        self.refresh()
+        return self._table.names()
+
+    def definitions_needed(
+        self, path: str, offset: int, limit: int, deadline: float | None = None
+    ) -> list[Snippet]:
+        """Definitions that the code at the cursor needs, the most needed first.
+
+        `deadline` is a value of time.monotonic(); what was found by then is returned.
+        """
+        document = self._documents.get(path)
+        if document is None:
+            return []
+        self.refresh()
+        return search.definitions_needed(self._repository, document, offset, limit, deadline)
+
+    def similar_chunks(
+        self, path: str, offset: int, limit: int, deadline: float | None = None
+    ) -> list[Snippet]:
+        """Chunks elsewhere that look like the code around the cursor, the most alike first."""
+        document = self._documents.get(path)
+        if document is None:
+            return []
+        self.refresh()
+        return search.similar_chunks(self._repository, document, offset, limit, deadline)
+
+    def paths(self) -> Iterator[str]:
+        """Files with facts."""
+        self.refresh()
+        return iter(tuple(self._table.paths()))
+
+    def status(self) -> Status:
+        return Status(
+            files=self._table.file_count,
+            symbols=self._table.symbol_count,
+            chunks=self._chunks.chunk_count,
+            documents=len(self._documents),
+            stale=len(self._stale),
+        )
+
+    def relative(self, path: str) -> str:
+        """A path as people say it: relative to its root, led by the root's name if there are more."""
+        root = self.rules.root_of(path)
+        if root is None or path == root:
+            return os.path.basename(path)
+        inside = os.path.relpath(path, root).replace(os.sep, "/")
+        return inside if len(self.rules.roots) == 1 else f"{os.path.basename(root)}/{inside}"
+
+
+def read_file(path: str, rules: Rules) -> bytes | None:
+    """The bytes of a file on disk, if the rules allow it by path, size and content."""
+    try:
+        size = os.stat(path).st_size
+        if not rules.verdict(path, size).allowed:
+            return None
+        with open(path, "rb") as file:  # noqa: PTH123 - on the path of a keystroke
+            text = file.read(rules.config.max_file_bytes + 1)
+    except OSError:
+        return None
+    if len(text) > rules.config.max_file_bytes or not content_verdict(text).allowed:
+        return None
+    return text

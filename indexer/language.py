@@ -1,0 +1,126 @@
+"""The table of languages, put together from the folders under `languages/`.
+
+Adding a language is adding a folder: `language.toml`, `queries/facts.scm`, perhaps
+`queries/locals.scm` and `imports.py`. Nothing else names a language.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from types import MappingProxyType, ModuleType
+from typing import Any
+
+import tree_sitter
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One language. Grammar and queries are loaded on first use: most are never used."""
+
+    name: str
+    grammar_module: str
+    grammar_function: str
+    extensions: tuple[str, ...]
+    file_names: tuple[str, ...]
+    client_ids: tuple[str, ...]  # how editors call it
+    line_comment: str
+    docstring: str  # "inside": first statement of a body; "above": comment before a definition
+    receivers: tuple[str, ...]  # how a method calls its own object
+    queries_of: str  # folder whose queries serve, its own unless two grammars are alike
+    imports_of: str  # folder whose import resolution serves
+    visible: str  # what is visible without an import: "nothing", "directory"
+
+    @property
+    def grammar(self) -> tree_sitter.Language:
+        return _grammar(self.grammar_module, self.grammar_function)
+
+    @property
+    def facts_query(self) -> tree_sitter.Query:
+        query = _query(self.grammar_module, self.grammar_function, self.queries_of, "facts.scm")
+        if query is None:
+            raise FileNotFoundError(f"languages/{self.queries_of}/queries/facts.scm is missing")
+        return query
+
+    @property
+    def locals_query(self) -> tree_sitter.Query | None:
+        return _query(self.grammar_module, self.grammar_function, self.queries_of, "locals.scm")
+
+    @property
+    def imports(self) -> ModuleType:
+        """The module with `candidates()`, which turns an import into files."""
+        return importlib.import_module(f"indexer.languages.{self.imports_of}.imports")
+
+    def parse(self, text: bytes, old: tree_sitter.Tree | None = None) -> tree_sitter.Tree:
+        parser = tree_sitter.Parser(self.grammar)
+        return parser.parse(text) if old is None else parser.parse(text, old)
+
+
+@cache
+def languages() -> MappingProxyType[str, Language]:
+    """All languages by name."""
+    folders = resources.files("indexer.languages").iterdir()
+    tables = [folder for folder in folders if (folder / "language.toml").is_file()]
+    found = [_read_language(folder) for folder in sorted(tables, key=lambda folder: folder.name)]
+    return MappingProxyType({language.name: language for language in found})
+
+
+def language_of(path: str, client_id: str | None = None) -> Language | None:
+    """The language of a file: by the client's word for it if we know that, else by its name."""
+    by_id, by_name, by_extension = _lookup()
+    if client_id is not None and client_id in by_id:
+        return by_id[client_id]
+    name = path.rsplit("/", 1)[-1]
+    if name in by_name:
+        return by_name[name]
+    dot = name.rfind(".")
+    return by_extension.get(name[dot:].lower()) if dot > 0 else None
+
+
+@cache
+def _lookup() -> tuple[dict[str, Language], dict[str, Language], dict[str, Language]]:
+    table = languages().values()
+    return (
+        {key: language for language in table for key in language.client_ids},
+        {key: language for language in table for key in language.file_names},
+        {key: language for language in table for key in language.extensions},
+    )
+
+
+def _read_language(folder: Traversable) -> Language:
+    table: dict[str, Any] = tomllib.loads((folder / "language.toml").read_text("utf-8"))
+    try:
+        return Language(
+            name=table["name"],
+            grammar_module=table["grammar"],
+            grammar_function=table.get("function", "language"),
+            extensions=tuple(table["extensions"]),
+            file_names=tuple(table.get("file_names", ())),
+            client_ids=tuple(table["client_ids"]),
+            line_comment=table["line_comment"],
+            docstring=table.get("docstring", "above"),
+            receivers=tuple(table.get("receivers", ())),
+            queries_of=table.get("queries", folder.name),
+            imports_of=table.get("imports", folder.name),
+            visible=table.get("visible", "nothing"),
+        )
+    except KeyError as missing:
+        raise ValueError(f"languages/{folder.name}/language.toml lacks {missing}") from missing
+
+
+@cache
+def _grammar(module: str, function: str) -> tree_sitter.Language:
+    return tree_sitter.Language(getattr(importlib.import_module(module), function)())
+
+
+@cache
+def _query(module: str, function: str, folder: str, name: str) -> tree_sitter.Query | None:
+    """A compiled query. Compiling takes milliseconds, so it happens once a process."""
+    file = resources.files("indexer.languages") / folder / "queries" / name
+    if not file.is_file():
+        return None
+    return tree_sitter.Query(_grammar(module, function), file.read_text("utf-8"))

@@ -1,0 +1,229 @@
+"""From names to definitions: through the file, its imports, re-exports, bases and declared types.
+
+A Resolver serves one query: it remembers what it found and is thrown away with the next change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from indexer.facts import TYPES, Import, Kind, Symbol
+from indexer.files import FileTable, parent_of
+from indexer.language import Language, languages
+from indexer.symbol_table import SymbolTable
+
+MAX_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A whole file as the meaning of a name."""
+
+    path: str
+
+
+Target = Symbol | Module
+
+
+class Resolver:
+    """Resolves names over one state of the index."""
+
+    def __init__(self, table: SymbolTable, files: FileTable) -> None:
+        self._table = table
+        self._files = files
+        self._exports: dict[tuple[str, str], Target | None] = {}
+        self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
+
+    def name(self, path: str, name: str) -> Target | None:
+        """What a name means at the top level of a file."""
+        return self._exported(path, name, 0)
+
+    def chain(self, path: str, parts: list[str], start: Target | None = None) -> Target | None:
+        """What a dotted name means; `start` is the meaning of its first part if known."""
+        target = start if start is not None else self.name(path, parts[0])
+        for part in parts[1:]:
+            if target is None:
+                return None
+            target = self.attribute(target, part)
+        return target
+
+    def attribute(self, target: Target, name: str) -> Target | None:
+        """What `target.name` means."""
+        if isinstance(target, Module):
+            return self._exported(target.path, name, 0) or self._submodule(target.path, name)
+        owner = self.class_of(target)
+        return self.member(owner, name) if owner is not None else None
+
+    def class_of(self, symbol: Symbol, depth: int = 0) -> Symbol | None:
+        """The class that a symbol is, or is an instance of."""
+        if symbol.kind in TYPES:
+            return symbol
+        if depth > MAX_DEPTH:
+            return None
+        for name in symbol.detail.split():
+            target = self.in_scope(symbol, name)
+            if isinstance(target, Symbol) and target != symbol:
+                found = self.class_of(target, depth + 1)
+                if found is not None:
+                    return found
+        return None
+
+    def in_scope(self, symbol: Symbol, dotted: str) -> Target | None:
+        """What a dotted name means where a symbol is defined: its siblings, then the file."""
+        parts = dotted.replace("::", ".").split(".")
+        facts = self._table.facts(symbol.path)
+        around = symbol.parent
+        while facts is not None and around >= 0:
+            for sibling in facts.symbols_named(parts[0]):
+                if sibling.parent == around and sibling.kind in TYPES:
+                    return self.chain(symbol.path, parts, sibling)
+            around = facts.symbol(around).parent
+        return self.chain(symbol.path, parts)
+
+    def member(self, owner: Symbol, name: str) -> Symbol | None:
+        """A member of a class or of its bases, in the order of a depth-first search."""
+        for cls in self.with_bases(owner):
+            for symbol in self.own_members(cls, name):
+                return symbol
+        return None
+
+    def own_members(self, owner: Symbol, name: str | None = None) -> Iterator[Symbol]:
+        """Members that a class itself defines, also in other parts of its file (`impl` blocks)."""
+        facts = self._table.facts(owner.path)
+        if facts is None:
+            return
+        parts = [owner.index] + [
+            other.index
+            for other in facts.symbols_named(owner.name)
+            if other.index != owner.index and other.kind in TYPES and other.parent == owner.parent
+        ]
+        for index in parts:
+            for symbol in facts.members_of(index, name):
+                yield symbol
+
+    def with_bases(self, owner: Symbol) -> Iterator[Symbol]:
+        """A class, then its bases and theirs, each once."""
+        seen: set[tuple[str, int]] = set()
+        pending = [owner]
+        while pending:
+            cls = pending.pop(0)
+            if (cls.path, cls.index) in seen or len(seen) > 50:
+                continue
+            seen.add((cls.path, cls.index))
+            yield cls
+            pending = self.bases(cls) + pending
+
+    def bases(self, cls: Symbol) -> list[Symbol]:
+        """The classes named as bases of a class, as far as they are known."""
+        found: list[Symbol] = []
+        for name in cls.detail.split():
+            target = self.in_scope(cls, name)
+            if isinstance(target, Symbol) and target.kind in TYPES and target != cls:
+                found.append(target)
+        return found
+
+    def modules(self, path: str, clause: Import) -> tuple[str, ...]:
+        """Files that an import of a file may mean, likeliest first."""
+        key = (path, clause)
+        found = self._modules.get(key)
+        if found is None:
+            language = self._language(path)
+            candidates = (
+                () if language is None else language.imports.candidates(clause, path, self._files)
+            )
+            found = self._modules[key] = tuple(dict.fromkeys(candidates))
+        return found
+
+    def _exported(self, path: str, name: str, depth: int) -> Target | None:
+        key = (path, name)
+        if key in self._exports:
+            return self._exports[key]
+        self._exports[key] = None  # ends circles of imports
+        found = self._find(path, name, depth) if depth <= MAX_DEPTH else None
+        self._exports[key] = found
+        return found
+
+    def _find(self, path: str, name: str, depth: int) -> Target | None:
+        facts = self._table.facts(path)
+        if facts is None:
+            return None
+        own = self._own(path, name)
+        if own is not None:
+            return own
+        for clause in facts.imports:
+            for there, here in clause.names:
+                if here == name:
+                    target = self._imported(path, clause, there, depth)
+                    if target is not None:
+                        return target
+            bound = clause.binds == name
+            if bound or (not clause.binds and not clause.names and _first(clause.module) == name):
+                whole = self._whole(path, clause, bound)
+                if whole is not None:
+                    return whole
+        for clause in facts.imports:
+            if clause.star:
+                for module in self.modules(path, clause)[:20]:
+                    if module != path:
+                        target = self._exported(module, name, depth + 1)
+                        if target is not None:
+                            return target
+        return self._beside(path, name)
+
+    def _own(self, path: str, name: str) -> Symbol | None:
+        facts = self._table.facts(path)
+        if facts is None:
+            return None
+        for symbol in facts.symbols_named(name):
+            if symbol.parent < 0 or facts.symbol(symbol.parent).kind is Kind.MODULE:
+                return symbol
+        return None
+
+    def _imported(self, path: str, clause: Import, name: str, depth: int) -> Target | None:
+        for module in self.modules(path, clause):
+            if module == path:
+                submodule = self._submodule(module, name)
+                if submodule is not None:
+                    return submodule
+                continue
+            target = self._exported(module, name, depth + 1) or self._submodule(module, name)
+            if target is not None:
+                return target
+        return None
+
+    def _whole(self, path: str, clause: Import, bound: bool) -> Target | None:
+        """The module itself; for `import a.b` that binds only `a`, the package `a`."""
+        if not bound and "." in clause.module and clause.level == 0:
+            first = Import(_first(clause.module), (), "", 0, False, clause.start, clause.end)
+            modules = self.modules(path, first)
+        else:
+            modules = self.modules(path, clause)
+        return Module(modules[0]) if modules else None
+
+    def _submodule(self, path: str, name: str) -> Module | None:
+        language = self._language(path)
+        find = getattr(language.imports, "submodule", None) if language is not None else None
+        found = find(path, name, self._files) if find is not None else None
+        return Module(found) if found is not None else None
+
+    def _beside(self, path: str, name: str) -> Symbol | None:
+        """In languages where a folder is one package: a definition in another of its files."""
+        language = self._language(path)
+        if language is None or language.visible != "directory":
+            return None
+        folder = parent_of(path)
+        for other in sorted(self._table.paths_defining(name)):
+            if other != path and parent_of(other) == folder:
+                own = self._own(other, name)
+                if own is not None:
+                    return own
+        return None
+
+    def _language(self, path: str) -> Language | None:
+        facts = self._table.facts(path)
+        return languages().get(facts.language) if facts is not None else None
+
+
+def _first(module: str) -> str:
+    return module.split(".", 1)[0]
