@@ -55,6 +55,7 @@ class Editor:
         import pynvim
 
         self.work = work
+        self.first: dict[str, Any] = {}  # What the scripted server was initialised with.
         self.log_path = work / "log.jsonl"
         self.script_path = work / "script.json"
         self.log_path.write_text("", encoding="utf-8")

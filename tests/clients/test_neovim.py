@@ -50,6 +50,7 @@ def running(
     options = f"cmd = {lua_list(SERVER)}, ghost = '{layer}'"
     editor = Editor(command, tmp_path_factory.mktemp("nvim"), options)
     editor.open_attached("first.py", "\n")
+    editor.first = editor.log("initialize")[0]
     yield editor
     editor.close()
 
@@ -190,7 +191,7 @@ def test_tab_without_ghost_text_is_a_tab(editor: Editor) -> None:
     "mapping",
     [
         "vim.cmd('inoremap <Tab> <lt>Tab>')",
-        "vim.cmd([[inoremap <expr> <Tab> \"<lt>Tab>\"]])",
+        'vim.cmd([[inoremap <expr> <Tab> "<lt>Tab>"]])',
         "vim.keymap.set('i', '<Tab>', function() return '<lt>Tab>' end, { expr = true })",
         "vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({'<Tab>'}, 'c', false, true) end)",
     ],
@@ -325,6 +326,10 @@ def test_tabs_are_as_wide_as_in_the_buffer(editor: Editor) -> None:
     assert editor.screen()[1] == drawn == "    x   y()"
 
 
+def test_no_settings_are_an_empty_object(running: Editor) -> None:
+    assert running.first["options"] == {}
+
+
 def test_status_line_follows_the_server(editor: Editor) -> None:
     editor.open_attached("status.py", "\n")
     assert editor.lua("return require('sopilka').statusline()") == "sopilka"
@@ -437,6 +442,7 @@ def test_root_settings_and_no_keys(command: list[str], tmp_path: Path) -> None:
     try:
         editor.open("notes.txt", "\n")
         editor.open_attached("project/inner/a.py", "\n")
+        editor.wait(lambda: editor.log("didOpen"), "the server has the Python file")
         assert len(editor.log("didOpen")) == 1, "a text file is not ours"
         sent = editor.log("initialize")[0]
         assert sent["root"].endswith("/project")

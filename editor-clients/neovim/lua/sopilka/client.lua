@@ -114,16 +114,21 @@ function M.attach(buf, config, on_attach)
     return M.notify_once(problem, vim.log.levels.ERROR)
   end
   local root = root_of(buf, config.root_markers)
+  -- An empty table would reach the server as an empty list.
+  local settings = next(config.settings) and config.settings or vim.empty_dict()
   local options = {
     name = M.NAME,
     cmd = config.cmd,
     cmd_env = config.cmd_env,
     root_dir = root,
     capabilities = capabilities(),
-    settings = { sopilka = config.settings },
-    init_options = config.settings,
+    settings = { sopilka = settings },
+    init_options = settings,
     handlers = { didChangeStatus = on_status, ['$/progress'] = on_progress },
-    on_attach = on_attach,
+    on_attach = function(client, attached)
+      on_attach(client, attached)
+      redraw_status()
+    end,
     on_exit = on_exit,
   }
   if vim.lsp.start then

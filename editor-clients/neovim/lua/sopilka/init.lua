@@ -138,8 +138,8 @@ end
 
 local function set_enabled(enabled)
   config.enabled = enabled
-  for _, client in ipairs(client_of.clients()) do
-    for _, buf in ipairs(vim.lsp.get_buffers_by_client_id(client.id)) do
+  for _, buf in ipairs(api.nvim_list_bufs()) do
+    for _, client in ipairs(api.nvim_buf_is_loaded(buf) and client_of.clients(buf) or {}) do
       layer[enabled and 'attach' or 'detach'](buf, client)
     end
   end

@@ -8,6 +8,7 @@ local api = vim.api
 
 local M = {}
 
+local NAMESPACE = 'nvim.lsp.inline_completion'
 local METHOD = 'textDocument/inlineCompletion'
 local asked = {} -- request id -> byte column of the cursor when it was sent
 local answered = nil -- that column for the newest reply: ranges of items are meant relative to it
@@ -30,34 +31,36 @@ local function watch(event)
   end
 end
 
-function M.attach(buf, client)
+function M.attach(buf)
   local group = api.nvim_create_augroup('sopilka-native-' .. buf, { clear = true })
   api.nvim_create_autocmd('LspRequest', { group = group, buffer = buf, callback = watch })
-  vim.lsp.inline_completion.enable(true, { bufnr = buf, client_id = client.id })
+  -- By buffer alone: a filter that names the client too cannot switch off what it switched on.
+  vim.lsp.inline_completion.enable(true, { bufnr = buf })
 end
 
 function M.detach(buf)
   pcall(api.nvim_del_augroup_by_name, 'sopilka-native-' .. buf)
-  for _, client in ipairs(client_of.clients(buf)) do
-    vim.lsp.inline_completion.enable(false, { bufnr = buf, client_id = client.id })
+  vim.lsp.inline_completion.enable(false, { bufnr = buf })
+end
+
+--- The server has gone: Neovim leaves its ghost text standing.
+function M.gone()
+  local namespace = api.nvim_get_namespaces()[NAMESPACE]
+  for _, buf in ipairs(namespace and api.nvim_list_bufs() or {}) do
+    api.nvim_buf_clear_namespace(buf, namespace, 0, -1)
   end
 end
 
--- Neovim takes away what a server that has gone left behind.
-function M.gone() end
-
 function M.visible()
-  local namespace = api.nvim_get_namespaces()['nvim.lsp.inline_completion']
+  local namespace = api.nvim_get_namespaces()[NAMESPACE]
   return namespace ~= nil and #api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
 end
 
 -- Neovim has no call that takes a suggestion away; switching off and on does.
 function M.dismiss()
   local buf = api.nvim_get_current_buf()
-  for _, client in ipairs(client_of.clients(buf)) do
-    vim.lsp.inline_completion.enable(false, { bufnr = buf, client_id = client.id })
-    vim.lsp.inline_completion.enable(true, { bufnr = buf, client_id = client.id })
-  end
+  vim.lsp.inline_completion.enable(false, { bufnr = buf })
+  vim.lsp.inline_completion.enable(true, { bufnr = buf })
 end
 
 -- Nor one that asks by hand: the event that makes it ask does.
@@ -98,7 +101,7 @@ local function apply(item, part)
 end
 
 function M.accept(part)
-  return vim.lsp.inline_completion.get({
+  return M.visible() and vim.lsp.inline_completion.get({
     on_accept = function(item)
       apply(item, part)
       return nil -- Nothing is left for Neovim to do.
