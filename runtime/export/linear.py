@@ -1,0 +1,75 @@
+"""Products with a weight matrix: float32 or quantized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.export.graph import MICROSOFT, GraphBuilder
+from runtime.export.quantize import ErrorMeter, quantize_matrix
+
+# MatMulNBits: compute with int8 activations, the only fast level for 8-bit weights on a CPU.
+_INT8_ACTIVATIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How weights are stored: 4 or 8 bits, one scale for `block` columns, or 32 for float32."""
+
+    bits: int
+    block: int
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the entry for the manifest."""
+        return (
+            {"bits": self.bits}
+            if self.bits == 32
+            else {"bits": self.bits, "block_size": self.block}
+        )
+
+
+def add_matrix(
+    graph: GraphBuilder, name: str, weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter
+) -> None:
+    """Write a matrix [rows, columns] as the weight `name`.weight, quantized with `name`.scales."""
+    if scheme.bits == 32:
+        graph.weight(f"{name}.weight", weight)
+        return
+    quantized = quantize_matrix(weight, scheme.bits, scheme.block)
+    meter.add(weight, quantized.dequantize())
+    graph.weight(f"{name}.weight", quantized.values)
+    graph.weight(f"{name}.scales", quantized.scales)
+
+
+def multiply(
+    graph: GraphBuilder, name: str, x: str, matrix: str, shape: tuple[int, int], scheme: Scheme
+) -> str:
+    """Return x @ W^T for W = the matrix [rows, columns] that `add_matrix` wrote as `matrix`."""
+    if scheme.bits == 32:
+        return graph.node("FusedMatMul", [x, f"{matrix}.weight"], name, domain=MICROSOFT, transB=1)
+    return graph.node(
+        "MatMulNBits",
+        [x, f"{matrix}.weight", f"{matrix}.scales"],
+        name,
+        domain=MICROSOFT,
+        N=shape[0],
+        K=shape[1],
+        bits=scheme.bits,
+        block_size=scheme.block,
+        accuracy_level=_INT8_ACTIVATIONS,
+    )
+
+
+def linear(
+    graph: GraphBuilder,
+    name: str,
+    x: str,
+    weight: NDArray[np.float32],
+    scheme: Scheme,
+    meter: ErrorMeter,
+) -> str:
+    """Return x @ weight^T for a matrix [rows, columns] that nothing else uses."""
+    add_matrix(graph, name, weight, scheme, meter)
+    return multiply(graph, name, x, name, (weight.shape[0], weight.shape[1]), scheme)

@@ -1,0 +1,88 @@
+"""The experts of a layer, as one `ExpertDispatch` node over weights packed for its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.config import ModelConfig
+from runtime.export.graph import MICROSOFT, PAGE, GraphBuilder
+from runtime.export.linear import Scheme
+from runtime.export.quantize import ErrorMeter
+from runtime.ops import DOMAIN
+from runtime.ops.expert_dispatch.pack import (
+    Attributes,
+    Quantized,
+    pack_down,
+    pack_gate_up,
+    quantize,
+)
+
+# (expert, "gate" | "up" | "down") -> its matrix [out, in]
+ReadExpert = Callable[[int, str], NDArray[np.float32]]
+
+
+def mixture_of_experts(
+    graph: GraphBuilder,
+    layer: int,
+    x: str,
+    router: NDArray[np.float32],
+    read_expert: ReadExpert,
+    config: ModelConfig,
+    scheme: Scheme,
+    cancel: str,
+    meter: ErrorMeter,
+) -> str:
+    """Return the weighted sum of the chosen experts for `x` [1, T, hidden].
+
+    `router` [experts, hidden] stays float32: a token sent to another expert is a large error.
+    Experts are read, quantized and written one after the other.
+    """
+    name = f"layer.{layer}.experts"
+    weight = graph.weight(f"{name}.router.weight", router)
+    logits = graph.node("FusedMatMul", [x, weight], f"{name}.router", domain=MICROSOFT, transB=1)
+
+    def gate_up(expert: int) -> NDArray[np.uint8]:
+        gate, up = (_round(read_expert(expert, part), scheme, meter) for part in ("gate", "up"))
+        return pack_gate_up(gate, up)
+
+    def down(expert: int) -> NDArray[np.uint8]:
+        return pack_down(_round(read_expert(expert, "down"), scheme, meter))
+
+    packed = [
+        _write(graph, f"{name}.gate_up", gate_up, config.num_experts),
+        _write(graph, f"{name}.down", down, config.num_experts),
+    ]
+    attributes = Attributes(
+        k=config.num_experts_per_tok,
+        hidden_size=config.hidden_size,
+        intermediate_size=config.moe_intermediate_size,
+        num_experts=config.num_experts,
+        bits=scheme.bits,
+        block_size=scheme.block,
+        normalize=int(config.norm_topk_prob),
+    )
+    inputs = [x, logits, *packed, cancel]
+    numbers: dict[str, Any] = attributes.as_dict()
+    return graph.node("ExpertDispatch", inputs, name, domain=DOMAIN, **numbers)
+
+
+def _round(weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter) -> Quantized:
+    quantized = quantize(weight[None], scheme.bits, scheme.block)
+    meter.add(weight, quantized.dequantize()[0])
+    return quantized
+
+
+def _write(
+    graph: GraphBuilder, name: str, pack: Callable[[int], NDArray[np.uint8]], experts: int
+) -> str:
+    """Write uint8 [experts, bytes], one expert after the other."""
+    first = pack(0)
+    with graph.stream(name, np.dtype(np.uint8), (experts, first.shape[1]), PAGE) as file:
+        file.write(first.tobytes())
+        for expert in range(1, experts):
+            file.write(pack(expert).tobytes())
+    return name

@@ -1,0 +1,69 @@
+"""Block-wise symmetric quantization of the dense matrices, in the layout of `MatMulNBits`.
+
+Experts have a layout of their own: `runtime.ops.expert_dispatch.pack`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedMatrix:
+    """A matrix [rows, columns] on a grid of one scale for each block of columns.
+
+    `values` uint8 [rows, columns / block, block * bits / 8]: value + 2^(bits-1), for 4 bits two to
+    a byte with the even column in the low half. `scales` float32 [rows, columns / block].
+    """
+
+    values: NDArray[np.uint8]
+    scales: NDArray[np.float32]
+    bits: int
+    block: int
+
+    def dequantize(self) -> NDArray[np.float32]:
+        """Return the matrix that the values stand for, float32 [rows, columns]."""
+        values = self.values
+        if self.bits == 4:
+            values = np.stack([values & 15, values >> 4], axis=-1).reshape(*values.shape[:2], -1)
+        centred = values.astype(np.float32) - np.float32(2 ** (self.bits - 1))
+        return (centred * self.scales[..., None]).reshape(len(values), -1)
+
+
+def quantize_matrix(weight: NDArray[np.float32], bits: int, block: int) -> QuantizedMatrix:
+    """Round a matrix [rows, columns] to the nearest of 2^bits - 1 steps in each block.
+
+    The scale is max|w| / (2^(bits-1) - 1), so zero stays zero and the grid is symmetric.
+    """
+    rows, columns = weight.shape
+    blocks = weight.reshape(rows, columns // block, block)
+    top = 2 ** (bits - 1) - 1
+    scales = (np.abs(blocks).max(axis=-1) / np.float32(top)).astype(np.float32)
+    divisor = np.where(scales == 0, np.float32(1), scales)[..., None]
+    steps = np.clip(np.rint(blocks / divisor), -top, top) + (top + 1)
+    values = steps.astype(np.uint8)
+    if bits == 4:
+        values = values[..., 0::2] | (values[..., 1::2] << 4)
+    return QuantizedMatrix(np.ascontiguousarray(values), scales, bits, block)
+
+
+@dataclass(slots=True)
+class ErrorMeter:
+    """Adds up what quantization changed, over any number of tensors."""
+
+    squared_error: float = 0.0
+    squared_weight: float = 0.0
+
+    def add(self, weight: NDArray[np.float32], rounded: NDArray[np.float32]) -> None:
+        """Count one tensor and what became of it."""
+        self.squared_error += float(np.sum(np.square(weight - rounded, dtype=np.float64)))
+        self.squared_weight += float(np.sum(np.square(weight, dtype=np.float64)))
+
+    def relative_rms(self) -> float:
+        """Return rms(error) / rms(weight), to six digits; 0 where all weights are 0."""
+        if self.squared_weight == 0:
+            return 0.0
+        return float(f"{(self.squared_error / self.squared_weight) ** 0.5:.6g}")

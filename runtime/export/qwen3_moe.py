@@ -1,0 +1,267 @@
+"""Qwen3-MoE (Yang et al., arXiv 2505.09388): from configuration and tensors to a decoder graph.
+
+A layer is: norm, grouped-query attention with normed heads, residual, norm, experts, residual.
+Logits are computed for the last positions of a run only; a prefill asks for none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundle import check_shape
+from runtime.config import ModelConfig
+from runtime.errors import BundleError
+from runtime.export.attention import AttentionInputs, AttentionWeights, attention
+from runtime.export.checkpoint import Checkpoint
+from runtime.export.errors import ExportError
+from runtime.export.graph import MICROSOFT, GraphBuilder
+from runtime.export.linear import Scheme, add_matrix, linear, multiply
+from runtime.export.moe import mixture_of_experts
+from runtime.export.norm import add_and_rms_norm, rms_norm
+from runtime.export.quantize import ErrorMeter
+
+ARCHITECTURE = "Qwen3MoeForCausalLM"
+_EMBEDDING = "model.embed_tokens.weight"
+_HEAD = "lm_head.weight"
+_FINAL_NORM = "model.norm.weight"
+_END = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Schemes:
+    """How the three kinds of weights are stored."""
+
+    experts: Scheme
+    projections: Scheme
+    embedding: Scheme
+
+
+def read_config(raw: dict[str, Any]) -> ModelConfig:
+    """Return the model's shape; raise ExportError for what the graph cannot express."""
+    architectures = raw.get("architectures") or [raw.get("model_type")]
+    if ARCHITECTURE not in architectures:
+        raise ExportError(f"the architecture is {architectures[0]!r}; supported is {ARCHITECTURE}")
+    rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
+    rope_type = rope.get("rope_type", rope.get("type", "default"))
+    refused = {
+        f"rotary scaling of type {rope_type!r}": rope_type != "default",
+        "dense layers (mlp_only_layers)": bool(raw.get("mlp_only_layers")),
+        "dense layers (decoder_sparse_step)": raw.get("decoder_sparse_step", 1) != 1,
+        "biases in attention (attention_bias)": bool(raw.get("attention_bias")),
+        "sliding-window attention": bool(raw.get("use_sliding_window")),
+        f"activation {raw.get('hidden_act')!r}": raw.get("hidden_act", "silu") != "silu",
+        "an already quantized checkpoint": bool(raw.get("quantization_config")),
+    }
+    for what, present in refused.items():
+        if present:
+            raise ExportError(f"config.json: {what} cannot be exported yet")
+    values = {**raw, "rope_theta": raw.get("rope_theta", rope.get("rope_theta", 10000.0))}
+    values.setdefault("num_experts", raw.get("num_local_experts"))
+    return _model_config(values)
+
+
+def _model_config(values: dict[str, Any]) -> ModelConfig:
+    kinds = {"int": int, "float": float, "bool": bool}
+    fields: dict[str, Any] = {}
+    for name, kind in ModelConfig.__annotations__.items():
+        value = values.get(name)
+        if kind == "float" and type(value) is int:
+            value = float(value)
+        if type(value) is not kinds[kind]:
+            raise ExportError(f"config.json: {name} must be of type {kind}, not {value!r}")
+        fields[name] = value
+    config = ModelConfig(**fields)
+    try:
+        check_shape(config)
+    except BundleError as error:
+        raise ExportError(str(error)) from error
+    if config.head_dim % 16:
+        raise ExportError(f"config.json: head_dim must be a multiple of 16, not {config.head_dim}")
+    return config
+
+
+def check_blocks(config: ModelConfig, schemes: Schemes) -> None:
+    """Raise ExportError where quantization blocks do not divide the rows of a matrix."""
+    heads = config.num_attention_heads * config.head_dim
+    columns = {
+        "hidden_size": (
+            config.hidden_size,
+            (schemes.experts, schemes.projections, schemes.embedding),
+        ),
+        "moe_intermediate_size": (config.moe_intermediate_size, (schemes.experts,)),
+        "num_attention_heads * head_dim": (heads, (schemes.projections,)),
+    }
+    for name, (size, users) in columns.items():
+        for scheme in users:
+            if scheme.bits != 32 and size % scheme.block:
+                raise ExportError(f"{name} is {size}, no multiple of the block size {scheme.block}")
+    if config.hidden_size % 32 or config.moe_intermediate_size % 32:
+        raise ExportError("hidden_size and moe_intermediate_size must be multiples of 32")
+
+
+def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Return the name and shape of every tensor that a checkpoint of this config has."""
+    hidden, inner, size = config.hidden_size, config.moe_intermediate_size, config.head_dim
+    heads, kv_heads = config.num_attention_heads * size, config.num_key_value_heads * size
+    layer: dict[str, tuple[int, ...]] = {
+        "input_layernorm": (hidden,),
+        "post_attention_layernorm": (hidden,),
+        "self_attn.q_proj": (heads, hidden),
+        "self_attn.k_proj": (kv_heads, hidden),
+        "self_attn.v_proj": (kv_heads, hidden),
+        "self_attn.o_proj": (hidden, heads),
+        "self_attn.q_norm": (size,),
+        "self_attn.k_norm": (size,),
+        "mlp.gate": (config.num_experts, hidden),
+    }
+    for expert in range(config.num_experts):
+        layer[f"mlp.experts.{expert}.gate_proj"] = (inner, hidden)
+        layer[f"mlp.experts.{expert}.up_proj"] = (inner, hidden)
+        layer[f"mlp.experts.{expert}.down_proj"] = (hidden, inner)
+    shapes: dict[str, tuple[int, ...]] = {
+        _EMBEDDING: (config.vocab_size, hidden),
+        _FINAL_NORM: (hidden,),
+    }
+    if not config.tie_word_embeddings:
+        shapes[_HEAD] = (config.vocab_size, hidden)
+    for number in range(config.num_hidden_layers):
+        for name, shape in layer.items():
+            shapes[f"model.layers.{number}.{name}.weight"] = shape
+    return shapes
+
+
+def check_tensors(checkpoint: Checkpoint, config: ModelConfig) -> None:
+    """Raise ExportError unless the checkpoint has exactly the tensors of its config."""
+    shapes = tensor_shapes(config)
+    missing = sorted(set(shapes) - set(checkpoint.tensors))
+    if missing:
+        raise ExportError(f"the checkpoint lacks {len(missing)} tensors, first {missing[0]}")
+    # A tied head is stored by some tools all the same.
+    unknown = sorted(set(checkpoint.tensors) - set(shapes) - {_HEAD})
+    if unknown:
+        raise ExportError(f"the checkpoint has {len(unknown)} unknown tensors, first {unknown[0]}")
+    for name, shape in shapes.items():
+        found = checkpoint.tensors[name].shape
+        if found != shape:
+            raise ExportError(f"{name} has shape {list(found)}, config.json says {list(shape)}")
+
+
+class Decoder:
+    """Adds a whole decoder to a graph."""
+
+    def __init__(
+        self,
+        graph: GraphBuilder,
+        checkpoint: Checkpoint,
+        config: ModelConfig,
+        context: int,
+        schemes: Schemes,
+    ) -> None:
+        self._graph = graph
+        self._checkpoint = checkpoint
+        self._config = config
+        self._context = context
+        self._schemes = schemes
+
+    def build(self) -> dict[str, Any]:
+        """Build the graph; return the relative rms error of the weights, part by part."""
+        graph, config = self._graph, self._config
+        ids = graph.input("input_ids", np.int64, [1, "tokens"])
+        self._logits_from = graph.input("logits_from", np.int64, [1])
+        self._cancel = graph.input("cancel", np.int64, [1])
+        self._shared = AttentionInputs.declare(graph, config, self._context)
+        embedding_meter = ErrorMeter()
+        x, residual = self._embed(ids, embedding_meter), ""
+        layers = []
+        for layer in range(config.num_hidden_layers):
+            meters = {"projections": ErrorMeter(), "experts": ErrorMeter()}
+            x, residual = self._layer(layer, x, residual, meters)
+            layers.append({name: meter.relative_rms() for name, meter in meters.items()})
+        self._head(x, residual, embedding_meter)
+        return {"embedding": embedding_meter.relative_rms(), "layers": layers}
+
+    def _embed(self, ids: str, meter: ErrorMeter) -> str:
+        scheme, shape = self._schemes.embedding, (self._config.vocab_size, self._config.hidden_size)
+        add_matrix(self._graph, "embedding", self._checkpoint.read(_EMBEDDING), scheme, meter)
+        if scheme.bits == 32:
+            return self._graph.node("Gather", ["embedding.weight", ids], "embedded")
+        # The head reads the same bytes, block by block.
+        table = self._graph.alias("embedding.table", "embedding.weight", shape)
+        return self._graph.node(
+            "GatherBlockQuantized",
+            [table, ids, "embedding.scales"],
+            "embedded",
+            domain=MICROSOFT,
+            gather_axis=0,
+            quantize_axis=1,
+            block_size=scheme.block,
+            bits=scheme.bits,
+        )
+
+    def _layer(
+        self, layer: int, x: str, residual: str, meters: dict[str, ErrorMeter]
+    ) -> tuple[str, str]:
+        """Add one layer; return the output of its experts and the residual to add it to."""
+        graph, config, schemes = self._graph, self._config, self._schemes
+        name = f"layer.{layer}"
+        x, residual = self._norm(f"{name}.input_norm", x, residual, layer, "input_layernorm")
+        meter = meters["projections"]
+        weights = AttentionWeights(
+            q=self._read(layer, "self_attn.q_proj"),
+            k=self._read(layer, "self_attn.k_proj"),
+            v=self._read(layer, "self_attn.v_proj"),
+            q_norm=self._read(layer, "self_attn.q_norm"),
+            k_norm=self._read(layer, "self_attn.k_norm"),
+        )
+        scheme, context = schemes.projections, self._context
+        x = attention(graph, layer, x, weights, self._shared, config, context, scheme, meter)
+        if layer == config.num_hidden_layers - 1:
+            # All keys and values are stored by now: from here on only positions with logits matter.
+            x = self._last_positions(f"{name}.attention.last", x)
+            residual = self._last_positions(f"{name}.residual.last", residual)
+        output = self._read(layer, "self_attn.o_proj")
+        x = linear(graph, f"{name}.attention.o", x, output, scheme, meter)
+        x, residual = self._norm(
+            f"{name}.experts_norm", x, residual, layer, "post_attention_layernorm"
+        )
+
+        def read_expert(expert: int, part: str) -> NDArray[np.float32]:
+            return self._read(layer, f"mlp.experts.{expert}.{part}_proj")
+
+        router = self._read(layer, "mlp.gate")
+        x = mixture_of_experts(
+            graph, layer, x, router, read_expert, config, schemes.experts, self._cancel,
+            meters["experts"],
+        )  # fmt: skip
+        return x, residual
+
+    def _norm(self, name: str, x: str, residual: str, layer: int, source: str) -> tuple[str, str]:
+        """Normalize `x` plus the residual, if there is any; return that and the new residual."""
+        weight, epsilon = self._read(layer, source), self._config.rms_norm_eps
+        if not residual:
+            return rms_norm(self._graph, name, x, weight, epsilon), x
+        return add_and_rms_norm(self._graph, name, x, residual, weight, epsilon)
+
+    def _last_positions(self, name: str, x: str) -> str:
+        graph = self._graph
+        ends, axes = graph.constant("slice.end", [_END]), graph.constant("slice.axis", [1])
+        return graph.node("Slice", [x, self._logits_from, ends, axes], name)
+
+    def _head(self, x: str, residual: str, meter: ErrorMeter) -> None:
+        graph, config, scheme = self._graph, self._config, self._schemes.embedding
+        weight = self._checkpoint.read(_FINAL_NORM)
+        x, _ = add_and_rms_norm(graph, "final_norm", x, residual, weight, config.rms_norm_eps)
+        matrix = "embedding"
+        if not config.tie_word_embeddings:
+            matrix = "head"
+            add_matrix(graph, matrix, self._checkpoint.read(_HEAD), scheme, meter)
+        shape = (config.vocab_size, config.hidden_size)
+        multiply(graph, "logits", x, matrix, shape, scheme)
+        graph.output("logits", np.float32, [1, "positions", config.vocab_size])
+
+    def _read(self, layer: int, name: str) -> NDArray[np.float32]:
+        return self._checkpoint.read(f"model.layers.{layer}.{name}.weight")

@@ -1,0 +1,136 @@
+"""Writes a bundle: graph, weights, tokenizer and the manifest that vouches for them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runtime.bundle import FORMAT_VERSION, MANIFEST, MODEL, TOKENIZER, WEIGHTS, Bundle
+from runtime.config import ModelConfig
+from runtime.errors import BundleError
+from runtime.export.checkpoint import Checkpoint
+from runtime.export.errors import ExportError
+from runtime.export.graph import GraphBuilder
+from runtime.export.linear import Scheme
+from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, check_tensors, read_config
+from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
+from runtime.prompt_format import FIM_ROLES, ROLES, PromptFormat
+from runtime.tokenizer import Tokenizer
+
+_STOP_TOKENS = ("<|endoftext|>", "<|im_end|>", *(f"<|{role}|>" for role in ROLES), "<|fim_pad|>")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the caller of an export decides; `context` 0 means all that the model was made for."""
+
+    schemes: Schemes = field(
+        default_factory=lambda: Schemes(Scheme(4, 32), Scheme(8, 32), Scheme(8, 32))
+    )
+    name: str = ""
+    context: int = 0
+    prompt_layout: str = "prefix"
+    memory: dict[str, Any] | None = None
+    licence: str = "not stated"
+    replace: bool = False
+
+
+def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
+    """Turn the checkpoint directory `source` into the bundle directory `target`.
+
+    Nothing appears in `target` before all of it is written and checked. Other files there stay.
+    Raises ExportError, which says what cannot be exported and why.
+    """
+    if (target / MANIFEST).exists() and not options.replace:
+        raise ExportError(f"{target} holds a bundle already: choose another folder, or add --force")
+    checkpoint = Checkpoint(source)
+    config = read_config(checkpoint.config)
+    check_blocks(config, options.schemes)
+    check_tensors(checkpoint, config)
+    context = options.context or config.max_position_embeddings
+    if not 1 <= context <= config.max_position_embeddings:
+        raise ExportError(
+            f"--context must be from 1 to {config.max_position_embeddings} "
+            f"(max_position_embeddings), not {context}"
+        )
+    layout = _prompt_format(source, config, options.prompt_layout)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as made:
+        folder = Path(made)
+        error = _write_model(folder, checkpoint, config, context, options.schemes)
+        shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)
+        schemes = asdict(options.schemes)
+        manifest = {
+            "format_version": FORMAT_VERSION,
+            "name": options.name or source.resolve().name,
+            "created_by": "runtime.export",
+            "licence": options.licence,
+            "files": {name: _record(folder / name) for name in (MODEL, WEIGHTS, TOKENIZER)},
+            "config": asdict(config),
+            "context": context,
+            "quantization": {
+                **{part: Scheme(**scheme).as_dict() for part, scheme in schemes.items()},
+                "relative_rms_error": error,
+            },
+            "prompt_format": layout,
+            "sampling": {},
+            "operators": {"ExpertDispatch": LAYOUT_VERSION},
+        }
+        if options.memory is not None:
+            manifest["memory"] = options.memory
+        text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+        (folder / MANIFEST).write_text(text, encoding="utf-8")
+        Bundle.open(folder)
+        target.mkdir(exist_ok=True)
+        for name in (
+            MODEL,
+            WEIGHTS,
+            TOKENIZER,
+            MANIFEST,
+        ):  # The manifest last: it makes the bundle.
+            (folder / name).replace(target / name)
+    return Bundle.open(target, verify=False)
+
+
+def _write_model(
+    folder: Path, checkpoint: Checkpoint, config: ModelConfig, context: int, schemes: Schemes
+) -> dict[str, Any]:
+    with (folder / WEIGHTS).open("wb") as weights:
+        graph = GraphBuilder(weights)
+        error = Decoder(graph, checkpoint, config, context, schemes).build()
+        graph.save(folder / MODEL)
+    return error
+
+
+def _prompt_format(source: Path, config: ModelConfig, layout: str) -> dict[str, Any]:
+    """Return the manifest's entry: the control tokens by which the tokenizer's maker names them."""
+    try:
+        tokenizer = Tokenizer.from_file(source / TOKENIZER)
+        if tokenizer.vocab_size > config.vocab_size:
+            raise ExportError(
+                f"{TOKENIZER} has {tokenizer.vocab_size} tokens, the model only {config.vocab_size}"
+            )
+        used = ROLES if layout == "fim" else tuple(role for role in ROLES if role not in FIM_ROLES)
+        spelt = {role: f"<|{role}|>" for role in used}
+        entry = {
+            "layout": layout,
+            "tokens": {
+                role: name for role, name in spelt.items() if tokenizer.token_id(name) is not None
+            },
+            "stop": [name for name in _STOP_TOKENS if tokenizer.token_id(name) is not None],
+        }
+        PromptFormat.from_manifest(entry, tokenizer)
+    except BundleError as error:
+        raise ExportError(str(error)) from error
+    return entry
+
+
+def _record(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": digest, "bytes": path.stat().st_size}
