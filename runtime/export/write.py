@@ -22,7 +22,9 @@ from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
 from runtime.prompt_format import FIM_ROLES, ROLES, PromptFormat
 from runtime.tokenizer import Tokenizer
 
-_STOP_TOKENS = ("<|endoftext|>", "<|im_end|>", *(f"<|{role}|>" for role in ROLES), "<|fim_pad|>")
+# Spellings that Qwen's tokenizers share with those that were made after them.
+_SPELLINGS = {role: f"<|{role}|>" for role in ROLES} | {"file_end": "<|endoftext|>"}
+_STOP_TOKENS = (*_SPELLINGS.values(), "<|im_end|>", "<|fim_pad|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Options:
     name: str = ""
     context: int = 0
     prompt_layout: str = "prefix"
+    files_are_documents: bool = False
     memory: dict[str, Any] | None = None
     licence: str = "not stated"
     replace: bool = False
@@ -58,7 +61,7 @@ def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
             f"--context must be from 1 to {config.max_position_embeddings} "
             f"(max_position_embeddings), not {context}"
         )
-    layout = _prompt_format(source, config, options.prompt_layout)
+    layout = _prompt_format(source, config, options)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as made:
         folder = Path(made)
@@ -107,7 +110,7 @@ def _write_model(
     return error
 
 
-def _prompt_format(source: Path, config: ModelConfig, layout: str) -> dict[str, Any]:
+def _prompt_format(source: Path, config: ModelConfig, options: Options) -> dict[str, Any]:
     """Return the manifest's entry: the control tokens by which the tokenizer's maker names them."""
     try:
         tokenizer = Tokenizer.from_file(source / TOKENIZER)
@@ -115,12 +118,14 @@ def _prompt_format(source: Path, config: ModelConfig, layout: str) -> dict[str, 
             raise ExportError(
                 f"{TOKENIZER} has {tokenizer.vocab_size} tokens, the model only {config.vocab_size}"
             )
-        used = ROLES if layout == "fim" else tuple(role for role in ROLES if role not in FIM_ROLES)
-        spelt = {role: f"<|{role}|>" for role in used}
+        unused = () if options.prompt_layout == "fim" else FIM_ROLES
         entry = {
-            "layout": layout,
+            "layout": options.prompt_layout,
+            "files_are_documents": options.files_are_documents,
             "tokens": {
-                role: name for role, name in spelt.items() if tokenizer.token_id(name) is not None
+                role: name
+                for role, name in _SPELLINGS.items()
+                if role not in unused and tokenizer.token_id(name) is not None
             },
             "stop": [name for name in _STOP_TOKENS if tokenizer.token_id(name) is not None],
         }

@@ -9,7 +9,7 @@ import pytest
 from runtime.errors import BundleError
 from runtime.prompt_format import PromptFormat
 from runtime.tokenizer import Tokenizer
-from tests.runtime.bundles import tokenizer_definition
+from tests.runtime.bundles import SPECIAL, tokenizer_definition
 
 TOKENIZER = Tokenizer(tokenizer_definition())
 FIM_TOKENS = {
@@ -32,7 +32,7 @@ def check_prompt(manifest: dict[str, Any], expected: str) -> None:
         suffix_ids=encode("\nprint()\n"),
         line_ids=encode("x = a."),
     )
-    names = {TOKENIZER.token_id(name): name for name in FIM_TOKENS.values()}
+    names = {TOKENIZER.token_id(name): name for name in SPECIAL}
     assert "".join(names.get(token) or TOKENIZER.decode([token]) for token in prompt) == expected
 
 
@@ -58,6 +58,24 @@ def test_the_repository_comes_first() -> None:
     rendered = form.render(repo, [], TOKENIZER.encode("c.py"), [], [], [])
     assert TOKENIZER.decode(rendered) == "shop\nc.py\n"
     assert rendered[0] == TOKENIZER.token_id("<|endoftext|>")
+
+
+def test_files_that_are_documents_are_headed_and_ended_one_by_one() -> None:
+    manifest = {
+        "layout": "prefix",
+        "files_are_documents": True,
+        "tokens": {
+            "file_sep": "<|file_sep|>",
+            "file_end": "<|endoftext|>",
+            "repo_name": "<|fim_prefix|>",
+        },
+    }
+    check_prompt(
+        manifest,
+        "<|fim_prefix|>shop\n<|file_sep|>a.py\nA = 1\n<|endoftext|>"
+        "<|fim_prefix|>shop\n<|file_sep|>b.py\nB = 2\n<|endoftext|>"
+        "<|fim_prefix|>shop\n<|file_sep|>c.py\nimport a\nx = a.",
+    )
 
 
 def test_a_model_without_separators_gets_bare_text() -> None:
@@ -91,6 +109,7 @@ def test_stop_ids_are_resolved() -> None:
         ({"layout": "prefix", "tokens": {"bos": "<s>"}}, "unknown role 'bos'"),
         ({"layout": "prefix", "tokens": {"file_sep": "<sep>"}}, "no control token '<sep>'"),
         ({"layout": "prefix", "stop": "<|endoftext|>"}, "stop must be a list"),
+        ({"layout": "prefix", "files_are_documents": 1}, "files_are_documents must be true or"),
         ({"layout": "prefix", "stop": ["}"]}, "no control token '}'"),
     ],
 )
