@@ -33,12 +33,16 @@ _TEST_PARTS = frozenset({"test", "tests", "idle_test", "test_", "__tests__", "li
 
 @dataclass(frozen=True)
 class Source:
-    """One name of packages.toml; `role` is one of ROLES, an empty version means the newest."""
+    """One name of packages.toml; `role` is one of ROLES, an empty version means the newest.
+
+    With a `sha256`, an archive of another digest is skipped.
+    """
 
     kind: str
     name: str
     role: str
     version: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,11 @@ def read_sources(path: Path) -> tuple[list[Source], float]:
 
 
 def lock(sources: list[Source], manifest: Path) -> list[Source]:
-    """Return the sources with the versions that the manifest recorded."""
+    """Return the sources with the versions and digests that the manifest recorded."""
     rows = json.loads(manifest.read_text())["packages"]
-    versions = {(row["kind"], row["name"]): row["version"] for row in rows}
+    recorded = {(row["kind"], row["name"]): (row["version"], row["sha256"]) for row in rows}
     return [
-        Source(each.kind, each.name, each.role, versions.get((each.kind, each.name), ""))
+        Source(each.kind, each.name, each.role, *recorded.get((each.kind, each.name), ()))
         for each in sources
     ]
 
@@ -163,6 +167,9 @@ def collect(
     version, licence = describe(archive)
     entry = Entry(source.name, source.kind, source.role, version, archive.path.name)
     entry.sha256, entry.licence = archive.sha256(), licence
+    if source.sha256 not in {"", entry.sha256}:
+        entry.skipped = "the digest differs from the manifest's"
+        return entry, []
     if not licences.is_allowed(licence):
         entry.skipped = f"licence not allowed: {licence or 'unknown'}"
         return entry, []

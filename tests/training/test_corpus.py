@@ -140,6 +140,14 @@ def test_a_foreign_licence_gives_no_rows(tmp_path: Path) -> None:
     assert entry.skipped == "licence not allowed: unknown"
 
 
+def test_another_digest_than_the_recorded_one_is_refused(tmp_path: Path) -> None:
+    archive = wheel(tmp_path / "toy.whl", "MIT", {"toy/a.py": CODE})
+    source = Source("python", "toy", "train", "1.2", "00" * 32)
+    entry, rows = collect(source, archive, Deduplicator(), 1e6)
+    assert rows == []
+    assert "digest" in entry.skipped
+
+
 def test_an_npm_package_is_read(tmp_path: Path) -> None:
     path = tmp_path / "toy.tgz"
     with tarfile.open(path, "w:gz") as bundle:
