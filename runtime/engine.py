@@ -1,0 +1,408 @@
+"""The engine: requests in, tokens out, one step at a time.
+
+There is no thread, no event loop and no clock in here that decides anything: whoever calls `step`
+turns the crank, and the same calls give the same tokens.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.config import EngineConfig
+from runtime.errors import EngineBusy, PromptTooLong
+from runtime.memory import RepositoryMemory
+from runtime.mixture import Mixed, MixtureTable, Signals
+from runtime.model_runner import Cancelled, Chunk, ModelRunner
+from runtime.sampler import sample
+from runtime.scheduler import Scheduler, Share
+from runtime.sequence import (
+    FinishReason,
+    Output,
+    Request,
+    Result,
+    Sequence,
+    Status,
+    Timings,
+    Usage,
+)
+from runtime.slots import Slots
+from runtime.stop_strings import StopStrings
+
+if TYPE_CHECKING:
+    from runtime.tokenizer import Tokenizer
+
+MAX_RESULTS = 256
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """Counts for a person who asks how the engine is doing."""
+
+    running: int
+    waiting: int
+    free_slots: int
+    memory_documents: int
+    memory_tokens: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The token chosen for a sequence, with its probability under the distribution asked."""
+
+    token: int
+    logprob: float
+    match_length: int
+
+
+class Engine:
+    """Continues token sequences with a model, mixed with what the repository memory knows.
+
+    One thread calls `step`; `add`, `cancel` and `has_work` may be called from any. A sequence ends
+    with an output that carries a finish reason, after which `result` gives the whole. The most
+    recent 256 results are kept.
+    """
+
+    def __init__(
+        self,
+        runner: ModelRunner,
+        tokenizer: Tokenizer,
+        config: EngineConfig,
+        memory: RepositoryMemory | None = None,
+        mixture: MixtureTable | None = None,
+        stop_ids: tuple[int, ...] = (),
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.runner = runner
+        self.tokenizer = tokenizer
+        self.config = config
+        self.memory = memory
+        self.mixture = mixture if mixture is not None else MixtureTable()
+        self._stop_ids = frozenset(stop_ids)
+        self._clock = clock
+        self._scheduler = Scheduler(Slots(runner.num_slots), config.prefill_chunk)
+        self._outputs: list[Output] = []
+        self._results: OrderedDict[int, Result] = OrderedDict()
+        # The lock guards what other threads touch.
+        self._lock = threading.Lock()
+        self._added: deque[Sequence] = deque()
+        self._cancelled: set[int] = set()
+        self._prefilling: frozenset[int] = frozenset()
+        self._unfinished = 0
+        self._num_waiting = 0
+        self._next_id = 0
+
+    @property
+    def has_work(self) -> bool:
+        return self._unfinished > 0
+
+    def add(self, request: Request) -> int:
+        """Queue a request and return the id of its sequence.
+
+        Raises PromptTooLong, EngineBusy when `max_waiting` requests wait already, or ValueError
+        for a prompt that is empty or names a token that the model does not have.
+        """
+        sequence = self._sequence(request)
+        with self._lock:
+            if len(self._added) + self._num_waiting >= self.config.max_waiting:
+                raise EngineBusy(
+                    f"{self.config.max_waiting} requests are waiting already; try again later"
+                )
+            sequence.sequence_id = self._next_id
+            self._next_id += 1
+            self._added.append(sequence)
+            self._unfinished += 1
+        return sequence.sequence_id
+
+    def cancel(self, sequence_id: int) -> None:
+        """End a sequence within one step; a prefill that is under way is interrupted.
+
+        A sequence that has ended already is left as it is.
+        """
+        with self._lock:
+            if 0 <= sequence_id < self._next_id:
+                self._cancelled.add(sequence_id)
+            # Under the lock, so that the interruption cannot hit a later run.
+            if sequence_id in self._prefilling:
+                self.runner.cancel()
+
+    def step(self) -> list[Output]:
+        """Advance the sequences whose turn it is and return what came of it."""
+        shares = self.schedule()
+        logits = self.run(shares)
+        choices = self.sample(shares, logits)
+        return self.postprocess(shares, choices)
+
+    def result(self, sequence_id: int) -> Result:
+        """Return a finished sequence. KeyError when it is unknown, unfinished or long gone."""
+        if sequence_id not in self._results:
+            raise KeyError(f"sequence {sequence_id} has no result: unknown, unfinished or too old")
+        return self._results[sequence_id]
+
+    def status(self) -> EngineStatus:
+        memory = self.memory
+        return EngineStatus(
+            running=self._scheduler.num_running,
+            waiting=self._num_waiting + len(self._added),
+            free_slots=self._scheduler.slots.num_free,
+            memory_documents=0 if memory is None else memory.num_documents,
+            memory_tokens=0 if memory is None else memory.num_tokens,
+        )
+
+    def close(self) -> None:
+        self.runner.close()
+
+    # The four verbs of a step.
+
+    def schedule(self) -> list[Share]:
+        """Take in what was added and cancelled, and decide who computes how many tokens."""
+        with self._lock:
+            while self._added:
+                self._scheduler.add(self._added.popleft())
+        self._finish_cancelled()
+        shares = self._scheduler.schedule()
+        self._num_waiting = self._scheduler.num_waiting
+        return [share for share in shares if self._admit(share.sequence)]
+
+    def run(self, shares: list[Share]) -> list[NDArray[np.float32] | None]:
+        """Compute the shares. None stands for a share that was interrupted or has failed."""
+        if not shares:
+            return []
+        try:
+            logits = self._run_together(shares)
+        except Cancelled:
+            return [None] * len(shares)
+        except Exception as error:
+            if len(shares) == 1:
+                self._fail(shares[0].sequence, error)
+                return [None]
+            # One of them is at fault, so each runs alone; nothing was recorded, so nothing is lost.
+            return [self.run([share])[0] for share in shares]
+        for share in shares:
+            self._scheduler.advance(share)
+        return list(logits)
+
+    def sample(
+        self, shares: list[Share], logits: list[NDArray[np.float32] | None]
+    ) -> list[Choice | None]:
+        """Choose the next token of every sequence whose tokens are all computed."""
+        choices: list[Choice | None] = []
+        for share, rows in zip(shares, logits, strict=True):
+            choice = None
+            if rows is not None and share.sequence.remaining == 0:
+                try:
+                    choice = self._choose(share.sequence, rows[-1])
+                except Exception as error:
+                    self._fail(share.sequence, error)
+            choices.append(choice)
+        return choices
+
+    def postprocess(self, shares: list[Share], choices: list[Choice | None]) -> list[Output]:
+        """Append the chosen tokens, turn them into text, and end what has come to its end."""
+        for share, choice in zip(shares, choices, strict=True):
+            if choice is not None:
+                self._accept(share.sequence, choice)
+        self._finish_cancelled()
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    # What the verbs are made of.
+
+    def _sequence(self, request: Request) -> Sequence:
+        from runtime.tokenizer import IncrementalDecoder
+
+        prompt = np.array(request.prompt, np.int64)
+        limit = self.runner.max_context
+        if len(prompt) == 0:
+            raise ValueError("the prompt is empty; give it at least one token")
+        if len(prompt) + 1 > limit:
+            raise PromptTooLong(
+                f"the prompt has {len(prompt)} tokens and the model's context holds {limit}, "
+                "one of them for the answer; shorten the prompt"
+            )
+        if prompt.min() < 0 or prompt.max() >= self.runner.vocab_size:
+            raise ValueError(
+                f"the prompt names a token outside of 0..{self.runner.vocab_size - 1}; "
+                "it was made with another tokenizer"
+            )
+        max_length = min(len(prompt) + request.sampling.max_tokens, limit)
+        tokens = np.zeros(max_length, np.int64)
+        tokens[: len(prompt)] = prompt
+        return Sequence(
+            sequence_id=-1,
+            request=request,
+            tokens=tokens,
+            length=len(prompt),
+            max_length=max_length,
+            decoder=IncrementalDecoder(self.tokenizer),
+            stop_strings=StopStrings(request.sampling.stop),
+            added_at=self._clock(),
+        )
+
+    def _admit(self, sequence: Sequence) -> bool:
+        """Prepare a sequence for its first step. Return False where that failed and ended it."""
+        if sequence.admitted_at is not None:
+            return True
+        sequence.admitted_at = self._clock()
+        scope = sequence.request.scope
+        if self.memory is None or scope is None:
+            return True
+        room = sequence.max_length - sequence.length
+        try:
+            sequence.matcher = self.memory.matcher(scope.key, scope.before, scope.after, room)
+        except Exception as error:
+            self._fail(sequence, error)
+            return False
+        return True
+
+    def _run_together(self, shares: list[Share]) -> list[NDArray[np.float32]]:
+        chunks = [_chunk(share) for share in shares]
+        with self._lock:
+            self._prefilling = frozenset(s.sequence.sequence_id for s in shares if s.count > 1)
+        try:
+            return self.runner.run(chunks)
+        finally:
+            with self._lock:
+                self._prefilling = frozenset()
+
+    def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> Choice:
+        mixed = Mixed.of(logits, sequence.matcher, self.mixture)
+        if not np.isfinite(mixed.log_normalizer):
+            raise ValueError("the model returned logits that are not finite")
+        sampling = sequence.request.sampling
+        history = sequence.tokens[: sequence.length]
+        token = sample(mixed.logits, sampling, history, len(sequence.generated))
+        return Choice(token, mixed.logprob(token), mixed.match_length)
+
+    def _accept(self, sequence: Sequence, choice: Choice) -> None:
+        if sequence.first_token_at is None:
+            sequence.first_token_at = self._clock()
+        sequence.append(choice.token)
+        sequence.logprobs.append(choice.logprob)
+        sequence.confidences.append(float(np.exp(choice.logprob)))
+        sequence.match_lengths.append(choice.match_length)
+        try:
+            text, reason = self._advance_text(sequence, choice.token)
+        except Exception as error:
+            self._fail(sequence, error)
+            return
+        self._emit(sequence, choice, text, reason)
+
+    def _advance_text(self, sequence: Sequence, token: int) -> tuple[str, FinishReason | None]:
+        """Return the text that the token brings to light, and why the sequence ends, if it does."""
+        stops, decoder = sequence.stop_strings, sequence.decoder
+        if token in self._stop_ids or token in sequence.request.sampling.stop_ids:
+            text, _ = stops.push(decoder.flush())
+            return text + stops.flush(), "stop"
+        text, is_stopped = stops.push(decoder.push(token))
+        if is_stopped:
+            return text, "stop"
+        if sequence.length == sequence.max_length:
+            rest, _ = stops.push(decoder.flush())
+            return text + rest + stops.flush(), "length"
+        if sequence.matcher is not None:
+            sequence.matcher.extend(token)
+        return text, None
+
+    def _emit(
+        self, sequence: Sequence, choice: Choice, text: str, reason: FinishReason | None
+    ) -> None:
+        sequence.text.append(text)
+        if reason is not None:
+            self._finish(sequence, reason)
+        self._outputs.append(
+            Output(
+                sequence.sequence_id,
+                choice.token,
+                text,
+                choice.logprob,
+                sequence.confidences[-1],
+                reason,
+            )
+        )
+
+    def _finish_cancelled(self) -> None:
+        with self._lock:
+            cancelled, self._cancelled = self._cancelled, set()
+        if not cancelled:
+            return
+        for sequence in list(self._scheduler.sequences()):
+            if sequence.sequence_id in cancelled:
+                cancelled.discard(sequence.sequence_id)
+                self._finish(sequence, "cancelled")
+                self._outputs.append(
+                    Output(sequence.sequence_id, finish_reason="cancelled"),
+                )
+        with self._lock:
+            # What is left was either added a moment ago or has ended.
+            waiting = {sequence.sequence_id for sequence in self._added}
+            self._cancelled |= cancelled & waiting
+
+    def _fail(self, sequence: Sequence, error: Exception) -> None:
+        message = f"{type(error).__name__}: {error}"
+        logger.error("sequence %d failed: %s", sequence.sequence_id, type(error).__name__)
+        self._finish(sequence, "error", message)
+        self._outputs.append(
+            Output(sequence.sequence_id, finish_reason="error", error=message),
+        )
+
+    def _finish(self, sequence: Sequence, reason: FinishReason, error: str | None = None) -> None:
+        assert sequence.status is not Status.FINISHED
+        self._scheduler.finish(sequence, keep_slot=reason != "error")
+        self._results[sequence.sequence_id] = self._summary(sequence, reason, error)
+        while len(self._results) > MAX_RESULTS:
+            self._results.popitem(last=False)
+        with self._lock:
+            self._unfinished -= 1
+
+    def _summary(self, sequence: Sequence, reason: FinishReason, error: str | None) -> Result:
+        signals = Signals.of(sequence.logprobs, sequence.match_lengths)
+        return Result(
+            text="".join(sequence.text),
+            tokens=tuple(int(token) for token in sequence.generated),
+            logprobs=tuple(sequence.logprobs) if sequence.request.sampling.logprobs else (),
+            confidences=tuple(sequence.confidences),
+            confidence=self.mixture.confidence(signals),
+            finish_reason=reason,
+            usage=Usage(
+                prompt=len(sequence.request.prompt),
+                reused=sequence.tokens_reused,
+                computed=sequence.tokens_computed,
+                generated=len(sequence.generated),
+            ),
+            timings=_timings(sequence, self._clock()),
+            error=error,
+        )
+
+
+def _chunk(share: Share) -> Chunk:
+    sequence = share.sequence
+    assert sequence.slot is not None
+    start, end = sequence.computed, sequence.computed + share.count
+    return Chunk(
+        slot=sequence.slot,
+        tokens=sequence.tokens[start:end],
+        past=start,
+        num_logits=1 if end == sequence.length else 0,
+    )
+
+
+def _timings(sequence: Sequence, now: float) -> Timings:
+    admitted = now if sequence.admitted_at is None else sequence.admitted_at
+    first = now if sequence.first_token_at is None else sequence.first_token_at
+    milliseconds = 1000.0
+    return Timings(
+        waiting=(admitted - sequence.added_at) * milliseconds,
+        prefill=(first - admitted) * milliseconds,
+        decode=(now - first) * milliseconds,
+    )
