@@ -1,7 +1,7 @@
-"""The operator library for ONNX Runtime: where it is, what it runs on, and how a running operator is stopped.
+"""The operator library for ONNX Runtime: where it is, what it runs on, how a run is stopped.
 
-The library holds every operator of the domain `sopilka`. It needs no header and no symbol of ONNX Runtime,
-so one build serves every version from 1.17 on. In a source checkout one command builds it:
+The library holds every operator of the domain `sopilka`. It needs no header and no symbol of ONNX
+Runtime, so one build serves every version from 1.17 on. In a source checkout one command builds it:
 
     cmake -S runtime/ops -B runtime/ops/build && cmake --build runtime/ops/build
 """
@@ -37,9 +37,9 @@ class OpsInfo:
 class CancelFlag:
     """Stops the operators of a run from another thread.
 
-    A graph input `cancel` (int64 [1]) carries `handle`. While the flag is set, every operator that sees it
-    returns an error whose text contains "cancelled", after the expert task at hand at the latest.
-    All methods may be called from any thread.
+    A graph input `cancel` (int64 [1]) carries `handle`. While the flag is set, every operator that
+    sees it returns an error whose text contains "cancelled", after the expert task at hand at the
+    latest. All methods may be called from any thread.
     """
 
     def __init__(self, library: ctypes.CDLL) -> None:
@@ -78,8 +78,8 @@ def library_path() -> Path:
         if candidate.is_file():
             return candidate
     raise OperatorError(
-        f"the operator library {name} was not found beside {Path(__file__).parent}. Install the package "
-        "(pip install .), or build it: cmake -S runtime/ops -B runtime/ops/build && "
+        f"the operator library {name} was not found beside {Path(__file__).parent}. Install the "
+        "package (pip install .), or build it: cmake -S runtime/ops -B runtime/ops/build && "
         "cmake --build runtime/ops/build"
     )
 
@@ -90,7 +90,7 @@ def cancel_flag() -> CancelFlag:
 
 
 def describe() -> OpsInfo:
-    """Which library, which kernels, which ONNX Runtime. Raises OperatorError if SOPILKA_OPS_PATH names no path."""
+    """Which library, kernels and ONNX Runtime; OperatorError if SOPILKA_OPS_PATH names no path."""
     import onnxruntime
 
     library = load_library()
@@ -106,7 +106,7 @@ def describe() -> OpsInfo:
 
 
 def load_library() -> ctypes.CDLL:
-    """The library with the signatures of its C functions declared; loading it twice gives the same flags."""
+    """The library with its C functions declared; loading it again gives the same cancel flags."""
     path = library_path()
     try:
         library = ctypes.CDLL(os.fspath(path))
@@ -132,7 +132,7 @@ def load_library() -> ctypes.CDLL:
 
 
 def _text_of(function: object) -> str:
-    """Calls a C function that writes text into a buffer and returns 0, or writes an explanation and returns 1."""
+    """Calls a C function that writes a text and returns 0, or writes what is wrong and returns 1."""
     buffer = ctypes.create_string_buffer(1024)
     failed = function(buffer, len(buffer))  # type: ignore[operator]
     message = buffer.value.decode()

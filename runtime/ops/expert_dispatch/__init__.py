@@ -1,4 +1,7 @@
-"""`sopilka::ExpertDispatch`: a mixture-of-experts layer in one node. The reference comes first: reference.py."""
+"""`sopilka::ExpertDispatch`: a layer's router choice, experts and weighted sum in one node.
+
+reference.py says what it computes, layout.h how its weights are stored, dispatch.cc how it works.
+"""
 
 from runtime.ops.expert_dispatch.pack import (
     LAYOUT_VERSION,

@@ -1,7 +1,7 @@
-"""Quantizes expert weights and packs them into the bytes that the kernels read (layout.h describes them).
+"""Quantizes expert weights and packs them into the bytes that the kernels read: see layout.h.
 
-All functions take the experts as the first axis; a large layer is packed expert by expert by passing
-`weight[e : e + 1]`, and the results are concatenated: experts do not share bytes.
+All functions take the experts as the first axis. Experts share no bytes, so a large layer is packed
+expert by expert: pass `weight[e : e + 1]` and concatenate the results.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ LAYOUT_VERSION = 1
 PANEL_ROWS = 16
 SUB_BLOCK = 32
 
-# Shares of the largest value's natural scale that int4 blocks try: clipping a lone outlier can serve the rest better.
+# Shares of the largest value's natural scale that int4 blocks try: to clip a lone outlier can serve
+# the others better.
 INT4_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
 
 
@@ -40,8 +41,8 @@ class Attributes:
 class Quantized:
     """Weights [E, N, K] as `values * scales`, a scale for each block of `block_size` columns.
 
-    `values` is int8 in [-8, 7] (bits 4) or [-127, 127] (bits 8), `scales` float16 [E, N, K / block_size].
-    With bits 32 `values` is the float32 weight itself and `scales` is empty.
+    `values` is int8 in [-8, 7] (bits 4) or [-127, 127] (bits 8), `scales` is float16
+    [E, N, K / block_size]. With bits 32 `values` is the float32 weight itself, `scales` is empty.
     """
 
     values: NDArray[np.int8] | NDArray[np.float32]
@@ -58,7 +59,10 @@ class Quantized:
 
 
 def quantize(weight: NDArray[np.float32], bits: int, block_size: int) -> Quantized:
-    """Quantizes [E, N, K] symmetrically: bits 4 or 8 in blocks of 32 or 64 columns, or bits 32 for none at all."""
+    """Quantizes [E, N, K] symmetrically in blocks of 32 or 64 columns; bits 32 keeps it as it is.
+
+    Raises ValueError for other sizes, and for weights that are not finite or beyond float16 scales.
+    """
     if bits not in (4, 8, 32):
         raise ValueError(f"bits must be 4, 8 or 32, not {bits}")
     if block_size not in (32, 64):
@@ -85,9 +89,10 @@ def pack_gate_up(gate: Quantized, up: Quantized) -> NDArray[np.uint8]:
     if (gate.values.shape, gate.bits, gate.block_size) != (up.values.shape, up.bits, up.block_size):
         raise ValueError("gate and up must have the same shape, bits and block_size")
     _need_rows(gate, 8)
-    return _pack_panels(
-        *(_interleave(g, u) for g, u in ((gate.values, up.values), (gate.scales, up.scales))), gate
+    values, scales = (
+        _interleave(g, u) for g, u in ((gate.values, up.values), (gate.scales, up.scales))
     )
+    return _pack_panels(values, scales, gate)
 
 
 def pack_down(down: Quantized) -> NDArray[np.uint8]:
@@ -130,7 +135,7 @@ def _quantize_8(blocks: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[
 def _quantize_4(blocks: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
     """The scale of least squared error among INT4_SHARES of "the largest value becomes -8".
 
-    A negative scale is fine, so the one spare value of the range, -8, always serves the larger side.
+    A negative scale is fine, so the range's one spare value, -8, always serves the larger side.
     """
     largest = np.take_along_axis(blocks, np.abs(blocks).argmax(axis=-1)[..., None], axis=-1)[..., 0]
     best_scales = _half_scales(largest / np.float32(-8))
@@ -156,7 +161,7 @@ def _half_scales(scales: NDArray[np.float32]) -> NDArray[np.float16]:
 def _round(
     blocks: NDArray[np.float32], scales: NDArray[np.float16], low: int, high: int
 ) -> NDArray[np.int8]:
-    """Values for the scales as they are stored; a block whose scale underflows to zero becomes zeros."""
+    """Values for the scales as they are stored; a block whose scale is zero becomes zeros."""
     divisor = scales.astype(np.float32)[..., None]
     quotient = np.divide(blocks, divisor, out=np.zeros_like(blocks), where=divisor != 0)
     return np.clip(np.rint(quotient), low, high).astype(np.int8)
@@ -215,11 +220,12 @@ def _unpack(packed: NDArray[np.uint8], bits: int, block_size: int, columns: int)
     panels = by_block.shape[1]
     halves = np.ascontiguousarray(by_block[..., : 2 * PANEL_ROWS]).view("<f2")
     scales = halves.transpose(0, 1, 3, 2).reshape(experts, panels * PANEL_ROWS, blocks)
-    codes = by_block[..., 2 * PANEL_ROWS :].reshape(experts, panels, blocks, subs, bits, 2, 8, 4)
+    # A sub-block of 16 rows by 32 columns is 8 steps of 4 columns in 8 bits, 4 double ones in 4 bits.
+    steps = 8 if bits == 8 else 4
+    codes = by_block[..., 2 * PANEL_ROWS :].reshape(experts, panels, blocks, subs, steps, 2, 8, 4)
     codes = codes.transpose(0, 1, 5, 6, 2, 3, 4, 7)  # [E, P, half, row, block, sub, i, j]
-    if bits == 8:
-        signed = codes.astype(np.int16) - 128
-    else:
-        signed = np.stack([codes & 15, codes >> 4], axis=-3).astype(np.int16) - 8
+    if bits == 4:
+        codes = np.stack([codes & 15, codes >> 4], axis=-3)
+    signed = codes.astype(np.int16) - (8 if bits == 4 else 128)
     values = signed.astype(np.int8).reshape(experts, panels * PANEL_ROWS, columns)
     return Quantized(values, scales, bits, block_size)

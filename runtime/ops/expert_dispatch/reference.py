@@ -1,13 +1,14 @@
 """What ExpertDispatch computes, in NumPy: the definition that the kernels are tested against.
 
-`activations="int8"` follows the kernels operation by operation in single precision: activations rounded to int8
-with one scale a block, exact integer products, scales applied block after block. The kernels do nothing else and
-fuse nothing, so they must agree to INT8_TOLERANCE (in practice they agree to the last bit).
-`activations="float"` is the mathematics itself in double precision on the dequantized weights; what the kernels
-lose against it is the rounding of activations, bounded by FLOAT_TOLERANCE.
+`activations="int8"` follows the kernels operation by operation in single precision: activations
+rounded to int8 with one scale a block, exact integer products, scales applied block after block.
+The kernels do nothing else and fuse nothing: they must agree to the last bit.
+`activations="float"` is the mathematics itself in double precision on the dequantized weights; what
+the kernels lose against it is the rounding of activations, bounded by FLOAT_TOLERANCE.
 
-Numbers that are not finite: a token with NaN or infinity in `x`, or whose products overflow, becomes NaN in every
-element; so does one whose logits hold NaN or +infinity, or only -infinity. Other tokens are untouched.
+Numbers that are not finite: a token with NaN or infinity in `x`, or whose products overflow,
+becomes NaN in every element; so does one whose logits hold NaN or +infinity, or only -infinity.
+Other tokens are untouched.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ from numpy.typing import NDArray
 
 from runtime.ops.expert_dispatch.pack import Attributes, Quantized, unpack_down, unpack_gate_up
 
-# Largest difference to the int8 reference, relative to the largest magnitude of the output.
-INT8_TOLERANCE = 2e-5
-# Root mean square of the difference to the float reference, relative to the output's, when activations are int8.
+# Root mean square of the difference to the float reference, relative to that of the output.
 FLOAT_TOLERANCE = 2e-2
 # The same for bits 32, where activations stay float.
 FLOAT32_TOLERANCE = 1e-5
@@ -40,7 +39,7 @@ def expert_dispatch(
 ) -> Floats:
     """y [T, H] from x [T, H], router_logits [T, E] and packed weights [E, bytes].
 
-    y[t] = sum over the chosen experts e, by rising index, of weight_e * down_e(silu(gate_e x) * up_e x).
+    y[t] = sum of weight_e * down_e(silu(gate_e x) * up_e x) over the chosen experts e, by index.
     """
     if attributes.bits == 32 and activations == "int8":
         raise ValueError("float32 weights are multiplied by float activations")
@@ -70,7 +69,10 @@ def expert_dispatch(
 
 
 def route(logits: Floats, k: int, normalize: bool) -> tuple[NDArray[np.int64], Floats]:
-    """Chosen experts and their weights, [T, k] each: softmax over all, the k largest, ties to the lower index."""
+    """Chosen experts and their weights, [T, k] each.
+
+    Softmax over all experts, then the k largest, ties to the lower index.
+    """
     largest = logits.max(axis=1, keepdims=True)
     valid = (logits < np.inf).all(axis=1) & (largest[:, 0] > -np.inf)
     with np.errstate(all="ignore"):
@@ -86,7 +88,7 @@ def route(logits: Floats, k: int, normalize: bool) -> tuple[NDArray[np.int64], F
 
 
 def exponential(x: Floats) -> Floats:
-    """e^x in single precision as the kernels compute it: 0 below -87, infinity above 88 (elementwise.h)."""
+    """e^x in single precision as in elementwise.h: 0 below -87, infinity above 88."""
     f = np.float32
     clamped = np.clip(x, f(-87), f(88))
     n = np.rint(clamped * f(1.442695))

@@ -1,11 +1,15 @@
-"""Layers to test with: random weights, the one-node graph around them, and sessions that run it."""
+"""Layers to test with: random weights, the graph of one node around them, sessions that run it.
+
+The library must be built first: cmake -S runtime/ops -B runtime/ops/build && cmake --build
+runtime/ops/build (or install the package).
+"""
 
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +19,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from runtime.ops import DOMAIN, describe, library_path
-from runtime.ops.expert_dispatch import Attributes, pack_down, pack_gate_up, quantize
+from runtime.ops.expert_dispatch import Attributes, Quantized, pack_down, pack_gate_up, quantize
 
 PATHS = describe().available_paths
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ def random_layer(
 ) -> Layer:
     rng = np.random.default_rng(seed)
 
-    def weight(rows: int, columns: int):
+    def weight(rows: int, columns: int) -> Quantized:
         values = rng.standard_normal((experts, rows, columns), np.float32)
         return quantize(values * np.float32(columns**-0.5), bits, block)
 
@@ -57,7 +62,7 @@ def model_bytes(
     external: Path | None = None,
     constant: bool = True,
 ) -> bytes:
-    """One ExpertDispatch node; with `external`, the weights lie in that file at offsets aligned to 4096."""
+    """One ExpertDispatch node; with `external`, its weights lie in that file, aligned to 4096."""
     weights = {"gate_up": layer.gate_up, "down": layer.down}
     inputs = [
         helper.make_tensor_value_info("x", TensorProto.FLOAT, None),
@@ -134,22 +139,19 @@ def session(
 
 def run(
     layer: Layer,
-    x: NDArray[np.float32],
-    logits: NDArray[np.float32],
+    x: Floats,
+    logits: Floats,
     *,
     path: str = "scalar",
     threads: int = 1,
-) -> NDArray[np.float32]:
+) -> Floats:
     return session(model_bytes(layer), path=path, threads=threads).run(
         None, {"x": x, "router_logits": logits}
     )[0]
 
 
-def random_batch(layer: Layer, tokens: int, seed: int = 1):
+def random_batch(layer: Layer, tokens: int, seed: int = 1) -> tuple[Floats, Floats]:
+    """Hidden states [T, H] and router logits [T, E]."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((tokens, layer.attributes.hidden_size), np.float32)
     return x, rng.standard_normal((tokens, layer.attributes.num_experts), np.float32)
-
-
-def with_attributes(layer: Layer, **changes: int) -> Layer:
-    return replace(layer, attributes=replace(layer.attributes, **changes))
