@@ -27,6 +27,7 @@ INLINE_COMPLETION = types.TEXT_DOCUMENT_INLINE_COMPLETION
 ACCEPT_COMMAND = "sopilka.accept"
 DID_CHANGE_STATUS = "didChangeStatus"
 RECEIPT = "sopilka/receipt"
+STATUS = "sopilka/status"
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -90,7 +91,7 @@ class InlineCompletionRequest:
 
 def make_converter() -> Converter:
     """pygls's converter, which drops what it does not know, taught the fields that we want."""
-    converter = default_converter()
+    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
     for kind in (DocumentWithVersion, InlineCompletionParams, InlineCompletionRequest):
         renamed = {
             item.name: override(rename=types_name)
@@ -131,10 +132,14 @@ class CopilotProtocol(LanguageServerProtocol):
         for method in _NOT_BUILT_IN:
             self.fm.builtin_features.pop(method, None)
 
-    def get_message_type(self, method: str) -> type[Any] | None:
+    @property
+    def has_shut_down(self) -> bool:
+        return self._shutdown
+
+    def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
         if method == INLINE_COMPLETION:
             return InlineCompletionRequest
-        return super().get_message_type(method)  # type: ignore[no-any-return]
+        return super().get_message_type(method)
 
     def receive(self, body: bytes) -> bool:
         """Handles one message. False: the body was no JSON, and the client was told so."""
@@ -148,6 +153,9 @@ class CopilotProtocol(LanguageServerProtocol):
             log.warning("a message is not a JSON-RPC 2.0 object")
             self._refuse(None, INVALID_REQUEST, "the message is not a JSON-RPC 2.0 object")
             return True
+        if self.has_shut_down and "id" in data and "method" in data:
+            self._refuse(data["id"], INVALID_REQUEST, "the server has been shut down")
+            return True
         try:
             self.handle_message(self.structure_message(data))
         except Exception as error:
@@ -157,7 +165,7 @@ class CopilotProtocol(LanguageServerProtocol):
                 self._refuse(identifier, INVALID_PARAMS, "the parameters do not have this form")
         return True
 
-    def _refuse(self, identifier: int | str | None, code: int, message: str) -> None:
+    def _refuse(self, identifier: Any, code: int, message: str) -> None:
         self._send_data(
             {
                 "jsonrpc": self.VERSION,

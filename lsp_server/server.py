@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from lsprotocol import types
@@ -15,15 +14,16 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol
-from lsp_server.client import Client
+from lsp_server.about import server_version
 from lsp_server.handlers import completion, lifecycle, status, sync
+from lsp_server.handlers.connection import Connection
 from lsp_server.protocol import CopilotProtocol, describe, make_converter
 from lsp_server.session import Session
 from lsp_server.wire import BadFrame, FrameReader
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[Session, Any], Any]
+Handler = Callable[[Connection, Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,93 @@ FALLBACK = Route(
 COMMANDS = {protocol.ACCEPT_COMMAND: completion.accept}
 
 
-def server_version() -> str:
-    try:
-        return version("sopilka")
-    except PackageNotFoundError:
-        return "unknown"
+class CopilotServer(LanguageServer):
+    """Bytes of one client in, bytes out through a writer. Who moves them is up to the caller."""
+
+    protocol: CopilotProtocol
+
+    def __init__(self) -> None:
+        super().__init__(
+            "sopilka",
+            server_version(),
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            protocol_cls=CopilotProtocol,
+            converter_factory=make_converter,
+        )
+        self.connection = Connection(self.protocol, version=server_version())
+        self.connection.session = Session(listener=self.connection)
+        self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._reader = FrameReader()
+        for route in ROUTES:
+            self._register(route)
+        for name, handler in COMMANDS.items():
+            self.command(name)(self._guarded_command(name, handler))
+        self.feature(types.EXIT)(lambda params: self._exit())
+
+    def feed(self, data: bytes) -> None:
+        """Takes bytes from the client and handles every message that they complete, in order."""
+        self._reader.feed(data)
+        for item in self._reader.messages():
+            if isinstance(item, BadFrame):
+                log.warning("bytes that are no message were skipped: %s", item.reason)
+            elif not self.protocol.receive(item):
+                self._reader.feed_again(item)
+
+    def end(self, code: int) -> None:
+        """The client has gone or has said so: whoever moves the bytes stops."""
+        if not self.ended.done():
+            self.ended.set_result(code)
+
+    async def aclose(self) -> None:
+        """Ends background work and the engine."""
+        self.connection.session.stop()
+        self.connection.cancel_tasks()
+        model = self.connection.session.model
+        if model is not None:
+            await model.engine.aclose()
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """Replies tell the client of errors; a message box about each would help nobody."""
+        log.warning("pygls reports %s", type(error).__name__)
+
+    def _register(self, route: Route) -> None:
+        self.feature(route.method, route.options)(self._guarded(route))
+
+    def _guarded(self, route: Route) -> Callable[[Any], Any]:
+        """A handler that fails answers empty and is logged; it ends neither request nor session."""
+
+        def run(params: Any) -> Any:
+            try:
+                result = route.handler(self.connection, params)
+            except JsonRpcException:
+                raise
+            except Exception as error:
+                log.error("%s failed: %s", route.method, describe(error))
+                return route.empty
+            if route.method == types.INITIALIZE and not self.connection.has_inline_completion:
+                self._register(FALLBACK)
+            return self._awaited(route, result) if inspect.iscoroutine(result) else result
+
+        return run
+
+    async def _awaited(self, route: Route, work: Any) -> Any:
+        try:
+            return await work
+        except JsonRpcException:
+            raise
+        except Exception as error:
+            log.error("%s failed: %s", route.method, describe(error))
+            return route.empty
+
+    def _guarded_command(self, name: str, handler: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            try:
+                return handler(self.connection, *arguments)
+            except Exception as error:
+                log.error("%s failed: %s", name, describe(error))
+                return None
+
+        return run
+
+    def _exit(self) -> None:
+        self.end(0 if self.protocol.has_shut_down else 1)

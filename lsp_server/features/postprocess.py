@@ -1,7 +1,7 @@
 """From what the model wrote to what is shown: small filters in one ordered table.
 
 Each takes the text and the place and returns the text that is left; an empty text means that
-nothing is shown. Each exists because of a failure that was seen in the field and has a test from it.
+nothing is shown. Each exists because of a failure that was seen in the field, and has its test.
 """
 
 from __future__ import annotations

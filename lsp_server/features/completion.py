@@ -1,0 +1,222 @@
+"""The pipeline of a completion, on one screen: context, prompt, generate, postprocess.
+
+`prepare` runs at once and sees exactly the text that the user sees; waiting for the engine is the
+only await; `complete` is both, for whoever need not keep the order of messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import indexer
+from indexer import Index, Snippet
+from lsp_server.features.context import gather
+from lsp_server.features.model import Model
+from lsp_server.features.place import Place, can_complete, place_at, wants_multiline
+from lsp_server.features.postprocess import is_enough, postprocess, replaced_after
+from lsp_server.features.prompt import Prompt, Span, render_prompt
+from lsp_server.features.syntax import keep_what_parses
+from lsp_server.settings import Settings
+from runtime import MemoryScope, Priority, Request, Usage
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One wish for a completion: `offset` counts bytes of `text`, the document's whole text.
+
+    `text` is the document's own, or what it would be with `selected`, the text of the entry that is
+    chosen in the editor's menu, in it; then `offset` is behind that text.
+    """
+
+    path: str
+    text: bytes
+    offset: int
+    language: str | None
+    version: int = 0
+    automatic: bool = True
+    selected: str = ""
+    tab_size: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Why a completion is what it is: what the model saw, what it cost, what was filtered."""
+
+    model: str
+    context: tuple[Span, ...] = ()
+    sections: dict[str, int] = field(default_factory=dict)
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    usage: Usage = field(default_factory=lambda: Usage(0, 0, 0, 0))
+    confidence: float = 0.0
+    finish_reason: str = ""
+    multiline: bool = False
+    filtered: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """`text` replaces the bytes [start, end) of the document; both lie on the cursor's line."""
+
+    text: str
+    start: int
+    end: int
+    confidence: float
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Nothing to show, and why, in words for a person."""
+
+    reason: str
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that was read from the index and the document; what follows needs neither."""
+
+    ask: Ask
+    model: Model
+    place: Place
+    prompt: Prompt
+    request: Request
+    snippets: tuple[Snippet, ...]
+    receipt: Receipt
+
+
+async def complete(
+    index: Index, model: Model, ask: Ask, settings: Settings, clock: Clock
+) -> Completion | Silence:
+    prepared = prepare(index, model, ask, settings, clock)
+    return prepared if isinstance(prepared, Silence) else await finish(prepared, settings, clock)
+
+
+def prepare(
+    index: Index,
+    model: Model,
+    ask: Ask,
+    settings: Settings,
+    clock: Clock,
+    known_snippets: tuple[Snippet, ...] | None = None,
+) -> Prepared | Silence:
+    """Context and prompt. `known_snippets` are those of the last request on the same line.
+
+    `clock` is time.monotonic, in seconds.
+    """
+    began = clock()
+    before = ask.text[: ask.offset].decode("utf-8", "replace")
+    after = ask.text[ask.offset :].decode("utf-8", "replace")
+    place = place_at(before + after, len(before), ask.language)
+    place = replace(place, multiline=wants_multiline(place, settings.completion.multiline))
+    if not can_complete(place):
+        return Silence("the cursor is in the middle of code")
+    snippets = known_snippets
+    if snippets is None:
+        deadline = began + settings.context.deadline_ms / 1000
+        snippets = gather(index, ask.path, ask.offset, deadline)
+    gathered = clock()
+    prompt = render_prompt(
+        model,
+        repository=repository_name(index, ask.path),
+        path=index.relative(ask.path),
+        before=before,
+        after=after,
+        snippets=snippets,
+        shown_path={snippet.path: index.relative(snippet.path) for snippet in snippets},
+        max_tokens=settings.completion.max_tokens,
+        max_context_tokens=settings.context.max_tokens,
+    )
+    receipt = Receipt(
+        model.name,
+        prompt.spans,
+        prompt.sections,
+        {"context": (gathered - began) * 1e3, "prompt": (clock() - gathered) * 1e3},
+        multiline=place.multiline,
+    )
+    request = engine_request(model, ask, place, prompt, settings)
+    return Prepared(ask, model, place, prompt, request, snippets, receipt)
+
+
+async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Completion | Silence:
+    """Lets the model write, then filters. Leaving early, by a cancel too, cancels the engine."""
+    text = ""
+    async with prepared.model.engine.generate(prepared.request) as generation:
+        async for output in generation:
+            text += output.text
+            if is_enough(text, prepared.place):
+                generation.cancel()
+                break
+        result = await generation.result()
+    generated = clock()
+    if result.error:
+        return Silence(f"the engine failed: {result.error}", prepared.receipt)
+    completion = to_completion(prepared, text)
+    receipt = replace(
+        prepared.receipt,
+        milliseconds={
+            **prepared.receipt.milliseconds,
+            "waiting": result.timings.waiting,
+            "prefill": result.timings.prefill,
+            "decode": result.timings.decode,
+            "postprocess": (clock() - generated) * 1e3,
+        },
+        usage=result.usage,
+        confidence=result.confidence,
+        finish_reason=result.finish_reason,
+    )
+    if isinstance(completion, Silence):
+        return Silence(completion.reason, replace(receipt, filtered=completion.reason))
+    if prepared.ask.automatic and result.confidence < settings.completion.min_confidence:
+        return Silence(
+            f"confidence {result.confidence:.2f} is below completion.minConfidence",
+            replace(receipt, filtered="min_confidence"),
+        )
+    return replace(completion, confidence=result.confidence, receipt=receipt)
+
+
+def to_completion(prepared: Prepared, text: str) -> Completion | Silence:
+    """The filters, then the check that the suggestion parses where it would stand."""
+    ask, place = prepared.ask, prepared.place
+    filtered = postprocess(text, place)
+    if not filtered.text:
+        return Silence(f"nothing was left by {filtered.dropped_by}")
+    kept = keep_what_parses(
+        filtered.text, place, ask.text, ask.offset, lambda code: errors_in(ask.language, code)
+    )
+    if not kept:
+        return Silence("the suggestion would add a syntax error")
+    replaced = len(place.line_after[: replaced_after(kept, place)].encode())
+    return Completion(kept, ask.offset, ask.offset + replaced, 0.0, prepared.receipt)
+
+
+def engine_request(
+    model: Model, ask: Ask, place: Place, prompt: Prompt, settings: Settings
+) -> Request:
+    room = model.context - len(prompt.ids)
+    sampling = replace(
+        model.sampling,
+        max_tokens=max(1, min(settings.completion.max_tokens, room)),
+        stop=model.sampling.stop if place.multiline else (*model.sampling.stop, "\n"),
+    )
+    scope = None
+    if settings.memory.enable:
+        scope = MemoryScope(key=ask.path, before=prompt.before, after=prompt.after)
+    return Request(prompt.ids, sampling, Priority.TYPING, scope)
+
+
+def errors_in(language: str | None, code: bytes) -> int:
+    return 0 if language is None else indexer.syntax_errors(language, code)
+
+
+def repository_name(index: Index, path: str) -> str:
+    """The name of the folder that holds the file, as the workspace has it."""
+    root = path[: -len(index.relative(path))].rstrip("/")
+    return root.rsplit("/", 1)[-1]
+
+
+FinishReason = Literal["stop", "length", "cancelled", "error"]

@@ -1,0 +1,30 @@
+"""A user who types what was suggested gets the rest of it at once, without the engine."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lsp_server.features.completion import Completion
+
+
+def typed_through(
+    shown: Completion, shown_text: bytes, text: bytes, offset: int
+) -> Completion | None:
+    """What is left of the suggestion, if all that happened since is that its start was typed.
+
+    `shown_text` is the document for which the suggestion was made, `text` the document now, with
+    the cursor at the byte `offset`.
+    """
+    typed_length = offset - shown.start
+    suggestion = shown.text.encode()
+    if not 0 <= typed_length < len(suggestion):
+        return None
+    typed = suggestion[:typed_length]
+    expected = shown_text[: shown.start] + typed + shown_text[shown.start :]
+    if text != expected:
+        return None
+    rest = suggestion[typed_length:].decode("utf-8", "ignore")
+    if rest.encode() != suggestion[typed_length:]:
+        return None
+    end = shown.end + typed_length
+    return replace(shown, text=rest, start=offset, end=end)

@@ -1,0 +1,153 @@
+"""The client's side of a session: what it can do, and everything that is sent to it unasked."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from lsprotocol import types
+
+from indexer import Encoding
+from lsp_server.protocol import DID_CHANGE_STATUS, CopilotProtocol, DidChangeStatusParams, describe
+from lsp_server.session import Session, Status
+from lsp_server.settings import SECTION
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Connection:
+    """What handlers get: the session, and its client, who is told what the session tells."""
+
+    protocol: CopilotProtocol
+    session: Session = field(init=False)
+    encoding: Encoding = "utf-16"
+    capabilities: types.ClientCapabilities = field(default_factory=types.ClientCapabilities)
+    version: str = "unknown"
+    # Progress tokens by job; None while the client has not yet agreed to show it.
+    _progress: dict[str, int | None] = field(default_factory=dict)
+    _last_token: int = 0
+    _last_status: Status | None = None
+    _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Runs work beside the messages; an error in it is logged and ends nothing else."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work failed: %s", describe(error))
+
+    def cancel_tasks(self) -> None:
+        for task in tuple(self._tasks):
+            task.cancel()
+
+    # What the session tells its listener.
+
+    def status(self, status: Status) -> None:
+        if status != self._last_status:
+            self._last_status = status
+            params = DidChangeStatusParams(status.busy, status.message, status.kind)
+            self.protocol.notify(DID_CHANGE_STATUS, params)
+
+    def warn(self, message: str) -> None:
+        self.protocol.notify(
+            types.WINDOW_SHOW_MESSAGE,
+            types.ShowMessageParams(types.MessageType.Warning, message),
+        )
+
+    def progress(self, job: str, message: str | None, percentage: int | None = None) -> None:
+        window = self.capabilities.window
+        if window is None or not window.work_done_progress:
+            return
+        if message is None:
+            self._end_progress(job)
+        elif job not in self._progress:
+            self._progress[job] = None
+            self.spawn(self._begin_progress(job, message))
+        elif (token := self._progress[job]) is not None:
+            self._send_progress(
+                token, types.WorkDoneProgressReport(message=message, percentage=percentage)
+            )
+
+    async def _begin_progress(self, job: str, message: str) -> None:
+        self._last_token += 1
+        token = self._last_token
+        try:
+            await self.protocol.send_request_async(
+                types.WINDOW_WORK_DONE_PROGRESS_CREATE,
+                types.WorkDoneProgressCreateParams(token=token),
+            )
+        except Exception:
+            # The client does not want to show it; the job goes on without.
+            return
+        if job in self._progress:
+            self._progress[job] = token
+            begin = types.WorkDoneProgressBegin(
+                title=f"Sopilka: {job}", message=message, percentage=0, cancellable=False
+            )
+            self._send_progress(token, begin)
+
+    def _end_progress(self, job: str) -> None:
+        token = self._progress.pop(job, None)
+        if token is not None:
+            self._send_progress(token, types.WorkDoneProgressEnd())
+
+    def _send_progress(self, token: int, value: Any) -> None:
+        self.protocol.notify(types.PROGRESS, types.ProgressParams(token=token, value=value))
+
+    # What is asked of the client.
+
+    @property
+    def has_inline_completion(self) -> bool:
+        document = self.capabilities.text_document
+        return document is not None and document.inline_completion is not None
+
+    @property
+    def can_pull_configuration(self) -> bool:
+        workspace = self.capabilities.workspace
+        return workspace is not None and bool(workspace.configuration)
+
+    async def pull_configuration(self) -> Any:
+        """The value of our section; raises what the protocol raises when the client refuses."""
+        items = [types.ConfigurationItem(section=SECTION)]
+        answer = await self.protocol.send_request_async(
+            types.WORKSPACE_CONFIGURATION, types.ConfigurationParams(items=items)
+        )
+        return answer[0] if answer else None
+
+    def register(self) -> None:
+        """Asks for news of settings and of files, where the client offers them this way."""
+        workspace = self.capabilities.workspace
+        if workspace is None:
+            return
+        wanted: list[tuple[str, Any]] = []
+        settings, files = workspace.did_change_configuration, workspace.did_change_watched_files
+        if settings is not None and settings.dynamic_registration:
+            options = types.DidChangeConfigurationRegistrationOptions(section=SECTION)
+            wanted.append((types.WORKSPACE_DID_CHANGE_CONFIGURATION, options))
+        if files is not None and files.dynamic_registration:
+            everything = [types.FileSystemWatcher(glob_pattern="**/*")]
+            watch = types.DidChangeWatchedFilesRegistrationOptions(watchers=everything)
+            wanted.append((types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watch))
+        if wanted:
+            self.spawn(self._register(wanted))
+
+    async def _register(self, wanted: list[tuple[str, Any]]) -> None:
+        registrations = [
+            types.Registration(id=f"sopilka-{method}", method=method, register_options=options)
+            for method, options in wanted
+        ]
+        try:
+            await self.protocol.send_request_async(
+                types.CLIENT_REGISTER_CAPABILITY, types.RegistrationParams(registrations)
+            )
+        except Exception as error:
+            log.warning("the client refused to register: %s", type(error).__name__)

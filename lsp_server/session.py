@@ -1,0 +1,278 @@
+"""What one editor's server holds, and the plain part of a completion. The loop's thread owns it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol
+
+from indexer import Index, IndexConfig, Open, Snippet, mask_secrets
+from lsp_server import background
+from lsp_server.features import completion as feature
+from lsp_server.features.completion import Ask, Completion, Prepared, Silence
+from lsp_server.features.model import Model
+from lsp_server.features.typed_through import typed_through
+from lsp_server.settings import IndexSettings, Settings
+
+log = logging.getLogger(__name__)
+
+StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
+Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
+MAX_RECEIPTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the server is doing, for a status bar."""
+
+    busy: bool
+    message: str
+    kind: StatusKind
+
+
+class Listener(Protocol):
+    """Who is told what happens in the background: an editor's client, or a terminal."""
+
+    def status(self, status: Status) -> None: ...
+
+    def progress(self, job: str, message: str | None, percentage: int | None = None) -> None:
+        """A job got on; without a message it has ended."""
+
+    def warn(self, message: str) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A completion request under way, so that an edit or a newer request can end it."""
+
+    path: str
+    task: asyncio.Task[Any] | None = None
+    dropped_by: Literal["edit", "request"] | None = None
+
+    def drop(self, reason: Literal["edit", "request"]) -> None:
+        self.dropped_by = self.dropped_by or reason
+        if self.task is not None:
+            self.task.cancel()
+
+
+@dataclass(slots=True)
+class DocumentState:
+    """What is remembered of one open document between requests."""
+
+    language_id: str | None = None
+    ticket: Ticket | None = None
+    # The last suggestion, with the text that it was made for.
+    shown: tuple[bytes, Completion] | None = None
+    # The line of the last request and the snippets chosen for it: typing on keeps the prompt.
+    snippets: tuple[int, tuple[Snippet, ...]] | None = None
+    # Whether the repository memory has an older text of this document.
+    is_stale_in_memory: bool = True
+
+
+@dataclass(slots=True)
+class Session:
+    """One editor's state. A field more than these means that a type is missing."""
+
+    listener: Listener
+    settings: Settings = field(default_factory=Settings)
+    index: Index = field(default_factory=lambda: new_index(IndexSettings(), ()))
+    model: Model | None = None
+    # Why there is no model, in words for the user.
+    model_problem: str | None = None
+    documents: dict[str, DocumentState] = field(default_factory=dict)
+    # Background jobs by name, each with what it is doing.
+    jobs: dict[str, str] = field(default_factory=dict)
+    receipts: dict[str, Completion] = field(default_factory=dict)
+    accepted: int = 0
+    shown: int = 0
+    # None until the client is ready and after it has said goodbye: then nothing runs behind it.
+    spawn: Spawn | None = None
+    tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
+
+    # Completion
+
+    def prepare(self, ask: Ask) -> Prepared | Completion | Silence:
+        """All of a completion that reads documents and index, or the reason for silence."""
+        refusal = self.refusal(ask)
+        if refusal is not None:
+            return Silence(refusal)
+        state = self.state(ask.path)
+        if state.shown is not None:
+            text, suggestion = state.shown
+            rest = typed_through(suggestion, text, ask.text, ask.offset)
+            if rest is not None:
+                return rest
+        assert self.model is not None
+        if self.settings.memory.enable:
+            background.refresh_memory(self, but=ask.path)
+        line = ask.text.count(b"\n", 0, ask.offset)
+        known = state.snippets[1] if state.snippets and state.snippets[0] == line else None
+        masked = replace(ask, text=mask_secrets(ask.text))
+        prepared = feature.prepare(self.index, self.model, masked, self.settings, self.clock, known)
+        if isinstance(prepared, Prepared):
+            state.snippets = (line, prepared.snippets)
+        return prepared
+
+    def refusal(self, ask: Ask) -> str | None:
+        """Why nothing may be suggested here, in words; None where it may."""
+        options, state = self.settings.completion, self.state(ask.path)
+        if self.model is None:
+            return self.model_problem or "the model is not loaded yet"
+        if not options.enable:
+            return "completion is switched off (setting sopilka.completion.enable)"
+        for language in (state.language_id, ask.language):
+            if language in options.disabled_languages:
+                return f"completion is switched off for {language}"
+        rules = self.index.rules
+        if rules.root_of(ask.path) is not None:
+            verdict = rules.verdict(ask.path)
+            return None if verdict.allowed else verdict.reason
+        return "the file may hold secrets" if self.index.text_of(ask.path) is None else None
+
+    def remember(self, completion: Completion, ask: Ask) -> str:
+        """Keeps a suggestion that is about to be shown, and gives it an identifier."""
+        self.shown += 1
+        identifier = str(self.shown)
+        self.state(ask.path).shown = (ask.text, completion)
+        self.receipts[identifier] = completion
+        while len(self.receipts) > MAX_RECEIPTS:
+            del self.receipts[next(iter(self.receipts))]
+        return identifier
+
+    def begin(self, path: str) -> Ticket:
+        """A new request takes the place of the older one of the same document."""
+        state = self.state(path)
+        if state.ticket is not None:
+            state.ticket.drop("request")
+        state.ticket = Ticket(path)
+        return state.ticket
+
+    def end(self, ticket: Ticket) -> None:
+        state = self.documents.get(ticket.path)
+        if state is not None and state.ticket is ticket:
+            state.ticket = None
+
+    # Documents
+
+    def state(self, path: str) -> DocumentState:
+        return self.documents.setdefault(path, DocumentState())
+
+    def opened(self, path: str, language_id: str | None) -> None:
+        self.edited(path)
+        self.documents[path] = DocumentState(language_id)
+
+    def edited(self, path: str) -> None:
+        """A document changed: what was asked about its old text is not answered any more."""
+        state = self.state(path)
+        state.is_stale_in_memory = True
+        if state.ticket is not None:
+            state.ticket.drop("edit")
+            state.ticket = None
+
+    def saved(self, path: str) -> None:
+        if path.endswith(("/.gitignore", "/.ignore", "/.sopilkaignore")):
+            self.crawl()
+
+    def closed(self, path: str) -> None:
+        self.edited(path)
+        self.documents.pop(path, None)
+        self.files_changed(((path, True),))
+
+    # Background work
+
+    def start(self, spawn: Spawn) -> None:
+        self.spawn = spawn
+        self.load_model()
+        self.crawl()
+
+    def stop(self) -> None:
+        self.spawn = None
+        for task in self.tasks.values():
+            task.cancel()
+        for state in self.documents.values():
+            if state.ticket is not None:
+                state.ticket.drop("request")
+
+    def use(self, settings: Settings) -> None:
+        """Takes new settings and does anew what they change."""
+        old, self.settings = self.settings, settings
+        if settings.index != old.index:
+            self.set_roots(self.index.rules.roots)
+        if settings.engine != old.engine or settings.memory != old.memory:
+            self.load_model()
+        self.tell()
+
+    def set_roots(self, roots: tuple[str, ...]) -> None:
+        """A new index for other folders or other rules; open documents stay open in it."""
+        old = self.index
+        self.index = new_index(self.settings.index, roots)
+        for document in old.documents():
+            language_id = self.state(document.path).language_id
+            self.index.apply(Open(document.path, language_id, document.version, document.text))
+        self.crawl()
+
+    def load_model(self) -> None:
+        self.run(background.MODEL, background.load_model)
+
+    def crawl(self) -> None:
+        self.run(background.INDEX, background.crawl)
+
+    def fill_memory(self) -> None:
+        """When both are there: files and a model to remember them for."""
+        if self.model is not None and background.INDEX not in self.jobs:
+            self.run(background.MEMORY, background.fill_memory)
+
+    def run(self, name: str, work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
+        """Begins a job, in place of the one of the same name that may be under way."""
+        if self.spawn is None:
+            return
+        if name in self.tasks:
+            self.tasks[name].cancel()
+        self.tasks[name] = self.spawn(work(self))
+
+    def files_changed(self, changes: tuple[tuple[str, bool], ...]) -> None:
+        """Files on disk changed; the flag says whether they exist now."""
+        if self.spawn is not None:
+            self.spawn(background.take_file_changes(self, changes))
+
+    # Status
+
+    def status(self) -> Status:
+        busy = bool(self.jobs)
+        if self.model_problem is not None:
+            return Status(busy, self.model_problem, "Error")
+        if not self.settings.completion.enable:
+            return Status(busy, "completion is switched off", "Inactive")
+        if busy:
+            kind: StatusKind = "Inactive" if self.model is None else "Normal"
+            return Status(True, "; ".join(self.jobs.values()), kind)
+        if self.model is None:
+            return Status(False, "no model is loaded", "Inactive")
+        files, engine = self.index.status().files, self.model.engine.status
+        counts = f"{files} files, {engine.memory_tokens} tokens in memory"
+        return Status(False, f"ready: {self.model.name}, {counts}", "Normal")
+
+    def tell(self) -> None:
+        self.listener.status(self.status())
+
+    def job(self, name: str, message: str | None, percentage: int | None = None) -> None:
+        """Starts, advances or, without a message, ends a background job."""
+        if message is None:
+            self.jobs.pop(name, None)
+        else:
+            self.jobs[name] = message
+        self.listener.progress(name, message, percentage)
+        self.tell()
+
+
+def new_index(settings: IndexSettings, roots: tuple[str, ...]) -> Index:
+    config = IndexConfig(
+        max_file_bytes=settings.max_file_kb * 1024,
+        workers=settings.workers or IndexConfig().workers,
+        extra_ignore=settings.exclude,
+    )
+    return Index(config, roots)
