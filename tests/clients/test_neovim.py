@@ -193,7 +193,8 @@ def test_tab_without_ghost_text_is_a_tab(editor: Editor) -> None:
         "vim.cmd('inoremap <Tab> <lt>Tab>')",
         'vim.cmd([[inoremap <expr> <Tab> "<lt>Tab>"]])',
         "vim.keymap.set('i', '<Tab>', function() return '<lt>Tab>' end, { expr = true })",
-        "vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({'<Tab>'}, 'c', false, true) end)",
+        "vim.keymap.set('i', '<Tab>', function() "
+        "vim.api.nvim_put({ '<Tab>' }, 'c', false, true) end)",
     ],
 )
 def test_tab_without_ghost_text_does_what_the_user_mapped(editor: Editor, mapping: str) -> None:
