@@ -120,6 +120,7 @@ async def fill_memory(session: Session) -> None:
     """Puts the files of the index into the repository memory, up to the budget of the settings."""
     model, budget = session.model, session.settings.memory.max_tokens
     if model is None or not session.settings.memory.enable:
+        session.job(MEMORY, None)
         return
     config, roots = session.index.config, session.index.rules.roots
     waiting = [path for path in session.index.paths() if session.index.document(path) is None]

@@ -223,7 +223,8 @@ class Session:
 
     def fill_memory(self) -> None:
         """When both are there: files and a model to remember them for."""
-        if self.model is not None and background.INDEX not in self.jobs:
+        if self.model is not None and background.INDEX not in self.jobs and self.spawn is not None:
+            self.job(background.MEMORY, "remembering files")
             self.run(background.MEMORY, background.fill_memory)
 
     def run(self, name: str, work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:

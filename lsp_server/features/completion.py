@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+
+import numpy as np
 
 import indexer
 from indexer import Index, Snippet
 from lsp_server.features.context import gather
+from lsp_server.features.healing import heals, split_line, without_held
 from lsp_server.features.model import Model
 from lsp_server.features.place import Place, can_complete, place_at, wants_multiline
 from lsp_server.features.postprocess import is_enough, postprocess, replaced_after
 from lsp_server.features.prompt import Prompt, Span, render_prompt
 from lsp_server.features.syntax import keep_what_parses
 from lsp_server.settings import Settings
-from runtime import MemoryScope, Priority, Request, Usage
+from runtime import MemoryScope, Priority, Request, Result, Usage
 
 Clock = Callable[[], float]
 
@@ -77,6 +79,14 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request to the engine, whose answer must begin with the `held` text."""
+
+    request: Request
+    held: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """All that was read from the index and the document; what follows needs neither."""
 
@@ -84,7 +94,8 @@ class Prepared:
     model: Model
     place: Place
     prompt: Prompt
-    request: Request
+    # The first is what the model is asked; the next, if any, where it does not heal.
+    attempts: tuple[Attempt, ...]
     snippets: tuple[Snippet, ...]
     receipt: Receipt
 
@@ -138,24 +149,26 @@ def prepare(
         {"context": (gathered - began) * 1e3, "prompt": (clock() - gathered) * 1e3},
         multiline=place.multiline,
     )
-    request = engine_request(model, ask, place, prompt, settings)
-    return Prepared(ask, model, place, prompt, request, snippets, receipt)
+    attempts = tuple(
+        Attempt(engine_request(model, ask, place, prompt, line, settings), held)
+        for line, held in dict.fromkeys((split_line(prompt.line), (prompt.line, "")))
+    )
+    return Prepared(ask, model, place, prompt, attempts, snippets, receipt)
 
 
 async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Completion | Silence:
     """Lets the model write, then filters. Leaving early, by a cancel too, cancels the engine."""
-    text = ""
-    async with prepared.model.engine.generate(prepared.request) as generation:
-        async for output in generation:
-            text += output.text
-            if is_enough(text, prepared.place):
-                generation.cancel()
-                break
-        result = await generation.result()
+    for attempt in prepared.attempts:
+        written = await write(prepared.model, attempt, prepared.place)
+        if written is not None:
+            break
+    if written is None:
+        return Silence("the model wrote nothing", prepared.receipt)
     generated = clock()
+    result = written.result
     if result.error:
         return Silence(f"the engine failed: {result.error}", prepared.receipt)
-    completion = to_completion(prepared, text)
+    completion = to_completion(prepared, written.text)
     receipt = replace(
         prepared.receipt,
         milliseconds={
@@ -166,17 +179,46 @@ async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Comple
             "postprocess": (clock() - generated) * 1e3,
         },
         usage=result.usage,
-        confidence=result.confidence,
+        confidence=written.confidence,
         finish_reason=result.finish_reason,
     )
     if isinstance(completion, Silence):
         return Silence(completion.reason, replace(receipt, filtered=completion.reason))
-    if prepared.ask.automatic and result.confidence < settings.completion.min_confidence:
+    if prepared.ask.automatic and written.confidence < settings.completion.min_confidence:
         return Silence(
-            f"confidence {result.confidence:.2f} is below completion.minConfidence",
+            f"confidence {written.confidence:.2f} is below completion.minConfidence",
             replace(receipt, filtered="min_confidence"),
         )
-    return replace(completion, confidence=result.confidence, receipt=receipt)
+    return replace(completion, confidence=written.confidence, receipt=receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model wrote behind the held text, and how sure it was of that."""
+
+    text: str
+    result: Result
+    confidence: float
+
+
+async def write(model: Model, attempt: Attempt, place: Place) -> Written | None:
+    """One attempt; None as soon as the answer does not begin with the held text."""
+    text, held_probability = "", 1.0
+    async with model.engine.generate(attempt.request) as generation:
+        async for output in generation:
+            if len(text) < len(attempt.held):
+                held_probability *= output.confidence
+            text += output.text
+            if heals(text, attempt.held) == "no":
+                return None
+            if is_enough(text[len(attempt.held) :], place):
+                generation.cancel()
+                break
+        result = await generation.result()
+    if attempt.held and heals(text, attempt.held) != "yes" and not result.error:
+        return None
+    confidence = without_held(result.confidence, held_probability)
+    return Written(text[len(attempt.held) :], result, confidence)
 
 
 def to_completion(prepared: Prepared, text: str) -> Completion | Silence:
@@ -195,18 +237,21 @@ def to_completion(prepared: Prepared, text: str) -> Completion | Silence:
 
 
 def engine_request(
-    model: Model, ask: Ask, place: Place, prompt: Prompt, settings: Settings
+    model: Model, ask: Ask, place: Place, prompt: Prompt, line: str, settings: Settings
 ) -> Request:
-    room = model.context - len(prompt.ids)
+    """The prompt with `line` as the unfinished line, and what the memory may use."""
+    line_ids = model.tokens.encode(line)
+    ids = (*prompt.ids, *line_ids.tolist())
     sampling = replace(
         model.sampling,
-        max_tokens=max(1, min(settings.completion.max_tokens, room)),
+        max_tokens=max(1, min(settings.completion.max_tokens, model.context - len(ids))),
         stop=model.sampling.stop if place.multiline else (*model.sampling.stop, "\n"),
     )
     scope = None
     if settings.memory.enable:
-        scope = MemoryScope(key=ask.path, before=prompt.before, after=prompt.after)
-    return Request(prompt.ids, sampling, Priority.TYPING, scope)
+        before = np.concatenate([prompt.above, line_ids])
+        scope = MemoryScope(key=ask.path, before=before, after=prompt.after)
+    return Request(ids, sampling, Priority.TYPING, scope)
 
 
 def errors_in(language: str | None, code: bytes) -> int:
@@ -217,6 +262,3 @@ def repository_name(index: Index, path: str) -> str:
     """The name of the folder that holds the file, as the workspace has it."""
     root = path[: -len(index.relative(path))].rstrip("/")
     return root.rsplit("/", 1)[-1]
-
-
-FinishReason = Literal["stop", "length", "cancelled", "error"]

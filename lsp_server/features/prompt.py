@@ -38,12 +38,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """Token ids, where they come from, and the tokens of the whole document for the memory."""
+    """Token ids, where they come from, and the tokens of the whole document for the memory.
+
+    `ids` end before the unfinished `line`, whose tokens every layout has last; `above` are the
+    tokens of all whole lines above, `after` those of everything behind the cursor.
+    """
 
     ids: tuple[int, ...]
+    line: str
     spans: tuple[Span, ...]
     sections: dict[str, int]
-    before: TokenIds
+    above: TokenIds
     after: TokenIds
 
 
@@ -63,11 +68,11 @@ def render_prompt(
     room = max(16, model.context - max_tokens - 1)
     line_start = before.rfind("\n") + 1
     above = model.tokens.chunks(before[:line_start])
-    line = model.tokens.encode(before[line_start:])[-room // 2 :]
+    line = model.tokens.encode(before[line_start:])
     below = model.tokens.encode(after)
     repository_ids = model.tokens.encode(repository)
     path_ids = model.tokens.encode(path)
-    room -= len(line) + len(repository_ids) + len(path_ids) + 8
+    room = max(0, room - len(line) - len(repository_ids) - len(path_ids) - 8)
     suffix = below[: int(room * SUFFIX_SHARE)] if model.prompt_format.layout == "fim" else below[:0]
     room -= len(suffix)
     share = SNIPPETS_SHARE if model.context > SHORT_CONTEXT else SNIPPETS_SHARE_OF_SHORT_CONTEXT
@@ -82,17 +87,17 @@ def render_prompt(
         current_path_ids=path_ids.tolist(),
         prefix_ids=window.tolist(),
         suffix_ids=suffix.tolist(),
-        line_ids=line.tolist(),
+        line_ids=(),
     )
     sections = {
         "context": sum(span.tokens for span in spans),
         "above": len(window),
         "below": len(suffix),
         "line": len(line),
-        "all": len(ids),
+        "all": len(ids) + len(line),
     }
-    whole_before = np.concatenate([*(ids for _, ids in above), line])
-    return Prompt(tuple(ids), spans, sections, whole_before, below)
+    whole_above = np.concatenate([np.empty(0, np.int32), *(ids for _, ids in above)])
+    return Prompt(tuple(ids), before[line_start:], spans, sections, whole_above, below)
 
 
 def _snippets(
