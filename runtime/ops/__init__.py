@@ -132,7 +132,7 @@ def load_library() -> ctypes.CDLL:
 
 
 def _text_of(function: object) -> str:
-    """Calls a C function that writes a text and returns 0, or writes what is wrong and returns 1."""
+    """Calls a C function that writes a text and returns 0, or what is wrong and returns 1."""
     buffer = ctypes.create_string_buffer(1024)
     failed = function(buffer, len(buffer))  # type: ignore[operator]
     message = buffer.value.decode()

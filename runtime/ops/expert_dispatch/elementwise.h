@@ -10,6 +10,12 @@
 
 #include "layout.h"
 
+#if defined(_MSC_VER)
+#define SOPILKA_RESTRICT __restrict
+#else
+#define SOPILKA_RESTRICT __restrict__
+#endif
+
 namespace sopilka::expert_dispatch {
 
 static inline float float_of(uint32_t bits) {
@@ -30,36 +36,38 @@ static inline float round_even(float x) {
   return (x + shift) - shift;
 }
 
+// condition ? a : b by masks: a branch in the middle would keep a loop from becoming vectors.
+static inline float select(bool condition, float a, float b) {
+  const uint32_t mask = 0u - static_cast<uint32_t>(condition);
+  return float_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
+}
+
 // e^x: 0 below -87, infinity above 88, within 1e-7 between. x = n ln 2 + r, with ln 2 in two parts whose first has
 // so few bits that n times it is exact (Cody and Waite); e^r by a polynomial fitted to |r| <= ln 2 / 2.
 static inline float exponential(float x) {
-  const float clamped = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
-  const float n = round_even(clamped * 1.442695f);
-  const float r = (clamped - n * 0.693359375f) - n * -2.1219444e-4f;
+  const bool too_low = x < -87.0f, too_high = x > 88.0f, in_range = (x >= -87.0f) & (x <= 88.0f);
+  const float inside = select(in_range, x, 0.0f);  // Also for a NaN, which the last line puts back.
+  const float n = round_even(inside * 1.442695f);
+  const float r = (inside - n * 0.693359375f) - n * -2.1219444e-4f;
   float p = 0.0013814599f;
   p = p * r + 0.008368717f;
   p = p * r + 0.04166839f;
   p = p * r + 0.16666521f;
   p = p * r + 0.49999994f;
   p = (p * (r * r) + r) + 1.0f;
-  // A NaN goes through `n` into the conversion, whose result is then arbitrary: the last line puts the NaN back.
-  const float in_range = n > -127.0f && n < 128.0f ? n : 0.0f;
-  const float power = float_of(static_cast<uint32_t>(static_cast<int32_t>(in_range) + 127) << 23);
-  const float value = p * power;
-  const float high = x > 88.0f ? float_of(0x7f800000u) : value;
-  const float low = x < -87.0f ? 0.0f : high;
-  return x != x ? x : low;
+  const float power = float_of(static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23);
+  const float outside = select(too_low, 0.0f, select(too_high, float_of(0x7f800000u), x));
+  return select(in_range, p * power, outside);
+}
+
+// target[i] = silu(out[i]) * out[8 + i]. Eight at a time, and told apart: so that compilers see one vector.
+static inline void swiglu_eight(const float* SOPILKA_RESTRICT out, float* SOPILKA_RESTRICT target) {
+  for (size_t i = 0; i < 8; ++i) target[i] = out[i] / (1.0f + exponential(-out[i])) * out[8 + i];
 }
 
 static inline void swiglu_panels(const float* out, size_t panels, size_t row_count, float* h, size_t stride) {
   for (size_t p = 0; p < panels; ++p) {
-    for (size_t t = 0; t < row_count; ++t, out += kPanelRows) {
-      float* target = h + t * stride + 8 * p;
-      for (size_t i = 0; i < 8; ++i) {
-        const float gate = out[i];
-        target[i] = gate / (1.0f + exponential(-gate)) * out[8 + i];
-      }
-    }
+    for (size_t t = 0; t < row_count; ++t, out += kPanelRows) swiglu_eight(out, h + t * stride + 8 * p);
   }
 }
 

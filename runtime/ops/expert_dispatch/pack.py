@@ -220,7 +220,7 @@ def _unpack(packed: NDArray[np.uint8], bits: int, block_size: int, columns: int)
     panels = by_block.shape[1]
     halves = np.ascontiguousarray(by_block[..., : 2 * PANEL_ROWS]).view("<f2")
     scales = halves.transpose(0, 1, 3, 2).reshape(experts, panels * PANEL_ROWS, blocks)
-    # A sub-block of 16 rows by 32 columns is 8 steps of 4 columns in 8 bits, 4 double ones in 4 bits.
+    # A sub-block of 32 columns is 8 steps of 4 columns; with 4 bits two steps share their bytes.
     steps = 8 if bits == 8 else 4
     codes = by_block[..., 2 * PANEL_ROWS :].reshape(experts, panels, blocks, subs, steps, 2, 8, 4)
     codes = codes.transpose(0, 1, 5, 6, 2, 3, 4, 7)  # [E, P, half, row, block, sub, i, j]
