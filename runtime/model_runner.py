@@ -114,21 +114,23 @@ class OrtModelRunner:
         try:
             options.register_custom_ops_library(str(library_path()))
             session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            return cls(session, ort, bundle.config, bundle.context, config.num_slots)
         except ModelLoadError:
             raise
         except Exception as error:  # The classes of ONNX Runtime's errors have no public base.
             raise ModelLoadError(f"ONNX Runtime cannot load {path}: {_one_line(error)}") from error
-        return cls(session, ort, bundle.config, bundle.context, config.num_slots)
 
     def run(self, chunks: Sequence[Chunk]) -> list[NDArray[np.float32]]:
         """Compute the chunks in order; see `ModelRunner.run`."""
         if self._session is None:
             raise EngineClosed("the model was closed")
-        for chunk in chunks:
-            self._check(chunk)
         with self._lock:
             self._is_running = True
         try:
+            filled = list(self._filled)
+            for chunk in chunks:
+                self._check(chunk, filled)
+                filled[chunk.slot] = chunk.past + len(chunk.tokens)
             return [self._run_chunk(chunk) for chunk in chunks]
         finally:
             with self._lock:
@@ -149,7 +151,7 @@ class OrtModelRunner:
             self._bindings = []
             self._flag.close()
 
-    def _check(self, chunk: Chunk) -> None:
+    def _check(self, chunk: Chunk, filled: Sequence[int]) -> None:
         tokens, past = chunk.tokens, chunk.past
         if not 0 <= chunk.slot < self.num_slots:
             raise ValueError(f"slot {chunk.slot} does not exist: there are {self.num_slots}")
@@ -157,9 +159,9 @@ class OrtModelRunner:
             raise ValueError("tokens must be a vector of int64 that is not empty")
         if tokens.min() < 0 or tokens.max() >= self.vocab_size:
             raise ValueError(f"a token is outside of 0..{self.vocab_size - 1}")
-        if not 0 <= past <= self._filled[chunk.slot]:
-            filled = self._filled[chunk.slot]
-            raise ValueError(f"past is {past}, but slot {chunk.slot} holds {filled} tokens")
+        if not 0 <= past <= filled[chunk.slot]:
+            held = filled[chunk.slot]
+            raise ValueError(f"past is {past}, but slot {chunk.slot} holds {held} tokens")
         if past + len(tokens) > self.max_context:
             raise ValueError(
                 f"{past} + {len(tokens)} tokens do not fit the context of {self.max_context}"

@@ -81,7 +81,7 @@ class Tokenizer:
         return b"".join(map(self.token_bytes, ids)).decode("utf-8", "replace")
 
     def _bytes_of_all(self, hidden: set[int], source: str) -> tuple[bytes, ...]:
-        byte_of = {character: byte for byte, character in enumerate(_byte_alphabet())}
+        byte_of = {character: byte for byte, character in enumerate(byte_alphabet())}
         added = set(self._special_ids.values())
         table = [b""] * (
             max(self._backend.get_vocab(with_added_tokens=True).values(), default=-1) + 1
@@ -120,7 +120,7 @@ class IncrementalDecoder:
         return rest
 
 
-def _byte_alphabet() -> list[str]:
+def byte_alphabet() -> list[str]:
     """Return the character for each byte 0..255, as GPT-2's byte-level BPE spells them.
 
     Printable bytes of Latin-1 stand for themselves; the others are numbered from U+0100 on.

@@ -17,7 +17,8 @@ from runtime.errors import BundleError
 from runtime.external_data import external_files
 from runtime.prompt_format import PromptFormat
 from runtime.tokenizer import Tokenizer
-from tests.runtime.bundles import graph, tokenizer_definition, write_bundle
+from tests.runtime.bundles import graph, write_bundle
+from tests.support.tiny_tokenizer import tokenizer_definition
 
 JSON = st.recursive(
     st.none()

@@ -9,11 +9,8 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
-from runtime.tokenizer import _byte_alphabet
+from tests.support.tiny_tokenizer import tokenizer_definition
 
-SPECIAL = ("<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>")
-# Published models leave some control tokens unmarked.
-UNMARKED = ("<tool_call>",)
 CONFIG = {
     "vocab_size": 320,
     "hidden_size": 64,
@@ -32,47 +29,6 @@ CONFIG = {
 }
 
 
-def tokenizer_definition(merges: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A byte-level BPE tokenizer: 256 bytes, the merges ("a b"), then control tokens."""
-    vocabulary = [*_byte_alphabet(), *(merge.replace(" ", "") for merge in merges)]
-    control = [*SPECIAL, *UNMARKED]
-    added = [
-        {
-            "id": len(vocabulary) + index,
-            "content": name,
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": name in SPECIAL,
-        }
-        for index, name in enumerate(control)
-    ]
-    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": True}
-    return {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": added,
-        "normalizer": None,
-        "pre_tokenizer": {**byte_level, "trim_offsets": False},
-        "post_processor": None,
-        "decoder": {**byte_level, "trim_offsets": False},
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": None,
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "byte_fallback": False,
-            "ignore_merges": False,
-            "vocab": {spelling: index for index, spelling in enumerate(vocabulary)},
-            "merges": [merge.split(" ") for merge in merges],
-        },
-    }
-
-
 def graph(location: str = "weights.bin") -> bytes:
     """A serialized model with one tensor in the external file `location`."""
     tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4])
@@ -83,7 +39,9 @@ def graph(location: str = "weights.bin") -> bytes:
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])
     node = helper.make_node("Add", ["x", "w"], ["y"])
     made = helper.make_graph([node], "tiny", [x], [y], [tensor])
-    return helper.make_model(made).SerializeToString()
+    return helper.make_model(
+        made, ir_version=10, opset_imports=[helper.make_opsetid("", 21)]
+    ).SerializeToString()
 
 
 def record(content: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from runtime.errors import BundleError
 from runtime.prompt_format import PromptFormat
 from runtime.tokenizer import Tokenizer
-from tests.runtime.bundles import SPECIAL, tokenizer_definition
+from tests.support.tiny_tokenizer import SPECIAL, tokenizer_definition
 
 TOKENIZER = Tokenizer(tokenizer_definition())
 FIM_TOKENS = {

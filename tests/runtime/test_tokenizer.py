@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runtime.errors import BundleError
 from runtime.tokenizer import IncrementalDecoder, Tokenizer
-from tests.runtime.bundles import SPECIAL, UNMARKED, tokenizer_definition
+from tests.support.tiny_tokenizer import SPECIAL, UNMARKED, tokenizer_definition
 
 TOKENIZER = Tokenizer(tokenizer_definition(merges=("d e", "de f", "Ã ©")))
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -1,0 +1,62 @@
+"""Bundles of the checkpoints in tests/fixtures, exported once a test run, and their references."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.bundle import Bundle
+from runtime.config import EngineConfig
+from runtime.export.linear import Scheme
+from runtime.export.qwen3_moe import Schemes
+from runtime.export.write import Options, export_bundle
+from runtime.model_runner import OrtModelRunner
+
+CHECKPOINTS = Path(__file__).parent.parent / "fixtures" / "checkpoints"
+NAMES = ("tied", "untied", "sharded")
+_BITS = {"int4": 4, "int8": 8, "fp32": 32}
+
+
+@cache
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """A folder that goes away with the process."""
+    return tempfile.TemporaryDirectory(prefix="sopilka-bundles-")
+
+
+def schemes(experts: str, projections: str, embedding: str, block: int = 32) -> Schemes:
+    kinds = (experts, projections, embedding)
+    return Schemes(*(Scheme(_BITS[kind], block) for kind in kinds))
+
+
+@cache
+def bundle_of(name: str, experts: str, dense: str, block: int = 32, **config: Any) -> Bundle:
+    """The bundle of a checkpoint; `config` entries replace those of its config.json."""
+    folder = Path(tempfile.mkdtemp(dir=scratch().name))
+    source = CHECKPOINTS / name
+    if config:
+        source = folder / "checkpoint"
+        shutil.copytree(CHECKPOINTS / name, source)
+        values = json.loads((source / "config.json").read_text())
+        (source / "config.json").write_text(json.dumps({**values, **config}))
+    embedding = "int8" if dense == "int4" else dense
+    options = Options(schemes=schemes(experts, dense, embedding, block), name=name)
+    return export_bundle(source, folder / "bundle", options)
+
+
+def runner_of(bundle: Bundle, threads: int = 1, slots: int = 2) -> OrtModelRunner:
+    return OrtModelRunner.load(bundle, EngineConfig(threads=threads, num_slots=slots))
+
+
+def reference(name: str, number: int) -> tuple[NDArray[np.int64], int, NDArray[np.float32]]:
+    """(prompt and greedy continuation, length of the prompt, logits of the two) by transformers."""
+    with np.load(CHECKPOINTS / name / "reference.npz") as arrays:
+        kinds = ("tokens", "length", "logits")
+        tokens, length, logits = (arrays[f"{kind}{number}"] for kind in kinds)
+    return tokens, int(length), logits
