@@ -111,16 +111,18 @@ def _read_header(file: Path) -> list[tuple[str, TensorInfo]]:
 
 
 def _read_entry(file: Path, name: str, entry: Any, start: int, room: int) -> TensorInfo:
+    if not name.isprintable():
+        raise ExportError(f"{file}: {name!r} is no name for a tensor")
     where = f"{file}: tensor {name}"
     try:
         dtype, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
         whole = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
     except (TypeError, KeyError, ValueError) as error:
         raise ExportError(f"{where} has a malformed entry") from error
-    if not whole:
+    if not whole or not isinstance(dtype, str):
         raise ExportError(f"{where} has a malformed entry")
     if dtype not in _ITEM_SIZES:
-        raise ExportError(f"{where} is {dtype}; only {', '.join(_ITEM_SIZES)} are supported")
+        raise ExportError(f"{where} is {dtype!r:.20}; only {', '.join(_ITEM_SIZES)} are supported")
     if end > room or end - begin != math.prod(shape) * _ITEM_SIZES[dtype]:
         raise ExportError(f"{where} does not fit its place: the file is cut off or damaged")
     return TensorInfo(file, dtype, shape, start + begin)

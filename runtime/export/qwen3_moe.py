@@ -42,18 +42,20 @@ class Schemes:
 
 def read_config(raw: dict[str, Any]) -> ModelConfig:
     """Return the model's shape; raise ExportError for what the graph cannot express."""
-    architectures = raw.get("architectures") or [raw.get("model_type")]
-    if ARCHITECTURE not in architectures:
-        raise ExportError(f"the architecture is {architectures[0]!r}; supported is {ARCHITECTURE}")
+    architecture = raw.get("architectures") or raw.get("model_type")
+    if architecture not in ([ARCHITECTURE], "qwen3_moe"):
+        raise ExportError(f"the architecture is {architecture!r:.60}; supported is {ARCHITECTURE}")
     rope = raw.get("rope_parameters") or raw.get("rope_scaling") or {}
+    if not isinstance(rope, dict):
+        raise ExportError(f"config.json: rope_scaling must be an object, not {rope!r:.60}")
     rope_type = rope.get("rope_type", rope.get("type", "default"))
     refused = {
-        f"rotary scaling of type {rope_type!r}": rope_type != "default",
+        f"rotary scaling of type {rope_type!r:.60}": rope_type != "default",
         "dense layers (mlp_only_layers)": bool(raw.get("mlp_only_layers")),
         "dense layers (decoder_sparse_step)": raw.get("decoder_sparse_step", 1) != 1,
         "biases in attention (attention_bias)": bool(raw.get("attention_bias")),
         "sliding-window attention": bool(raw.get("use_sliding_window")),
-        f"activation {raw.get('hidden_act')!r}": raw.get("hidden_act", "silu") != "silu",
+        f"activation {raw.get('hidden_act')!r:.60}": raw.get("hidden_act", "silu") != "silu",
         "an already quantized checkpoint": bool(raw.get("quantization_config")),
     }
     for what, present in refused.items():
@@ -72,7 +74,7 @@ def _model_config(values: dict[str, Any]) -> ModelConfig:
         if kind == "float" and type(value) is int:
             value = float(value)
         if type(value) is not kinds[kind]:
-            raise ExportError(f"config.json: {name} must be of type {kind}, not {value!r}")
+            raise ExportError(f"config.json: {name} must be of type {kind}, not {value!r:.60}")
         fields[name] = value
     config = ModelConfig(**fields)
     try:
