@@ -24,9 +24,6 @@ class PromptFormat:
     `prefix`: files, then the current file up to the cursor; the text after the cursor is left out.
     `fim`: fill in the middle, prefix-suffix-middle (Bavarian et al., arXiv 2207.14255), anchored at
     line starts: whole lines above, then below, then the unfinished line after the middle token.
-
-    `files_are_documents`: the model saw each file as a document of its own, with the repository
-    named before it and `file_end` after it; otherwise the repository is named once, at the start.
     """
 
     layout: Literal["prefix", "fim"]
@@ -35,8 +32,6 @@ class PromptFormat:
     fim_prefix: int | None = None
     fim_suffix: int | None = None
     fim_middle: int | None = None
-    file_end: int | None = None
-    files_are_documents: bool = False
     newline: tuple[int, ...] = ()
     stop_ids: tuple[int, ...] = ()
 
@@ -59,7 +54,6 @@ class PromptFormat:
                 )
         return cls(
             layout=manifest["layout"],
-            files_are_documents=manifest.get("files_are_documents", False),
             newline=tuple(tokenizer.encode("\n")),
             stop_ids=tuple(_id_of(name, tokenizer) for name in manifest.get("stop") or ()),
             **roles,
@@ -80,18 +74,11 @@ class PromptFormat:
         `prefix_ids` are the whole lines above the cursor, `line_ids` the unfinished line up to
         the cursor, `suffix_ids` everything after the cursor.
         """
-        repository: list[int] = []
-        if repo is not None and self.repo_name is not None:
-            repository = [self.repo_name, *repo, *self.newline]
         prompt: list[int] = []
+        if repo is not None and self.repo_name is not None:
+            prompt += [self.repo_name, *repo, *self.newline]
         for path, text in files:
-            if self.files_are_documents or not prompt:
-                prompt += repository
             prompt += [*self._header(path), *text]
-            if self.files_are_documents and self.file_end is not None:
-                prompt.append(self.file_end)
-        if self.files_are_documents or not prompt:
-            prompt += repository
         prompt += self._header(current_path_ids)
         if self.layout == "prefix":
             return [*prompt, *prefix_ids, *line_ids]
@@ -106,7 +93,7 @@ class PromptFormat:
 
 
 FIM_ROLES = ("fim_prefix", "fim_suffix", "fim_middle")
-ROLES = ("repo_name", "file_sep", "file_end", *FIM_ROLES)
+ROLES = ("repo_name", "file_sep", *FIM_ROLES)
 
 
 def check_manifest(manifest: Mapping[str, Any]) -> None:
@@ -118,8 +105,6 @@ def check_manifest(manifest: Mapping[str, Any]) -> None:
         isinstance(tokens, dict) and all(isinstance(name, str) for name in tokens.values())
     ):
         raise BundleError("prompt_format: tokens must map roles to the spelling of tokens")
-    if not isinstance(manifest.get("files_are_documents", False), bool):
-        raise BundleError("prompt_format: files_are_documents must be true or false")
     unknown = sorted(set(tokens or ()) - set(ROLES))
     if unknown:
         raise BundleError(f"prompt_format: unknown role {unknown[0]!r}; known: {', '.join(ROLES)}")

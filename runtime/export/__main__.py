@@ -83,11 +83,6 @@ def _parser() -> argparse.ArgumentParser:
         default="prefix",
         help="prefix: the model continues text (default); fim: it can also fill in the middle",
     )
-    add(
-        "--files-are-documents",
-        action="store_true",
-        help="the model saw each file alone, headed by its repository and ended by <|endoftext|>",
-    )
     add("--memory", type=Path, help="a JSON file: the mixture table of the repository memory")
     add("--licence", default="not stated", help="the licence of the weights, for the manifest")
     add("--force", action="store_true", help="replace the bundle that BUNDLE_DIR holds")
@@ -107,7 +102,6 @@ def _options(arguments: argparse.Namespace) -> Options:
         name=arguments.name,
         context=arguments.context,
         prompt_layout=arguments.prompt_format,
-        files_are_documents=arguments.files_are_documents,
         memory=_read_memory(arguments.memory),
         licence=arguments.licence,
         replace=arguments.force,

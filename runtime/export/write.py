@@ -23,8 +23,8 @@ from runtime.prompt_format import FIM_ROLES, ROLES, PromptFormat
 from runtime.tokenizer import Tokenizer
 
 # Spellings that Qwen's tokenizers share with those that were made after them.
-_SPELLINGS = {role: f"<|{role}|>" for role in ROLES} | {"file_end": "<|endoftext|>"}
-_STOP_TOKENS = (*_SPELLINGS.values(), "<|im_end|>", "<|fim_pad|>")
+_SPELLINGS = {role: f"<|{role}|>" for role in ROLES}
+_STOP_TOKENS = ("<|endoftext|>", "<|im_end|>", *_SPELLINGS.values(), "<|fim_pad|>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,6 @@ class Options:
     name: str = ""
     context: int = 0
     prompt_layout: str = "prefix"
-    files_are_documents: bool = False
     memory: dict[str, Any] | None = None
     licence: str = "not stated"
     replace: bool = False
@@ -121,7 +120,6 @@ def _prompt_format(source: Path, config: ModelConfig, options: Options) -> dict[
         unused = () if options.prompt_layout == "fim" else FIM_ROLES
         entry = {
             "layout": options.prompt_layout,
-            "files_are_documents": options.files_are_documents,
             "tokens": {
                 role: name
                 for role, name in _SPELLINGS.items()

@@ -114,12 +114,11 @@ def test_only_the_operators_of_two_domains_are_used() -> None:
 
 def test_a_model_with_fewer_control_tokens_than_spellings(tmp_path: Path) -> None:
     source = write_checkpoint(tmp_path / "c")
-    options = Options(prompt_layout="fim", files_are_documents=True, memory={"table": []})
+    options = Options(prompt_layout="fim", memory={"table": []})
     bundle = export_bundle(source, tmp_path / "b", options)
     tokenizer = Tokenizer.from_file(bundle.tokenizer_path)
     found = PromptFormat.from_manifest(bundle.prompt_format, tokenizer)
-    assert (found.layout, found.repo_name, found.files_are_documents) == ("fim", None, True)
-    assert found.file_end == tokenizer.token_id("<|endoftext|>")
+    assert (found.layout, found.repo_name) == ("fim", None)
     assert tokenizer.token_id("<|fim_prefix|>") in found.stop_ids
     assert bundle.memory == {"table": []}
 
@@ -271,7 +270,7 @@ def test_the_command_line_exports(tmp_path: Path) -> None:
     memory = tmp_path / "memory.json"
     memory.write_text('{"table": [1]}')
     options = ["--experts", "int8", "--block", "64", "--context", "48", "--name", "mine"]
-    options += ["--licence", "MIT", "--memory", str(memory), "--files-are-documents"]
+    options += ["--licence", "MIT", "--memory", str(memory)]
     done = run_cli(CHECKPOINTS / "sharded", tmp_path / "b", *options)
     assert (done.returncode, done.stderr) == (0, "")
     assert "mine, 0.1 MB, context 48" in done.stdout

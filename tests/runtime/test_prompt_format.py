@@ -60,24 +60,6 @@ def test_the_repository_comes_first() -> None:
     assert rendered[0] == TOKENIZER.token_id("<|endoftext|>")
 
 
-def test_files_that_are_documents_are_headed_and_ended_one_by_one() -> None:
-    manifest = {
-        "layout": "prefix",
-        "files_are_documents": True,
-        "tokens": {
-            "file_sep": "<|file_sep|>",
-            "file_end": "<|endoftext|>",
-            "repo_name": "<|fim_prefix|>",
-        },
-    }
-    check_prompt(
-        manifest,
-        "<|fim_prefix|>shop\n<|file_sep|>a.py\nA = 1\n<|endoftext|>"
-        "<|fim_prefix|>shop\n<|file_sep|>b.py\nB = 2\n<|endoftext|>"
-        "<|fim_prefix|>shop\n<|file_sep|>c.py\nimport a\nx = a.",
-    )
-
-
 def test_a_model_without_separators_gets_bare_text() -> None:
     check_prompt({"layout": "prefix"}, "A = 1\nB = 2\nimport a\nx = a.")
 
@@ -109,7 +91,6 @@ def test_stop_ids_are_resolved() -> None:
         ({"layout": "prefix", "tokens": {"bos": "<s>"}}, "unknown role 'bos'"),
         ({"layout": "prefix", "tokens": {"file_sep": "<sep>"}}, "no control token '<sep>'"),
         ({"layout": "prefix", "stop": "<|endoftext|>"}, "stop must be a list"),
-        ({"layout": "prefix", "files_are_documents": 1}, "files_are_documents must be true or"),
         ({"layout": "prefix", "stop": ["}"]}, "no control token '}'"),
     ],
 )
