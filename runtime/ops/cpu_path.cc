@@ -52,6 +52,10 @@ bool has_avx2() {
   return osxsave && f16c && avx2 && (saved_by_system() & 0x6) == 0x6;
 }
 
+#if defined(SOPILKA_HAVE_AVXVNNI)
+bool has_avx_vnni() { return has_avx2() && bit(cpuid(7, 1).eax, 4); }
+#endif
+
 #if defined(SOPILKA_HAVE_AVX512VNNI)
 bool has_avx512_vnni() {
   const Registers seven = cpuid(7, 0);
@@ -68,6 +72,8 @@ const char* name(CpuPath path) {
   switch (path) {
     case CpuPath::kAvx2:
       return "avx2";
+    case CpuPath::kAvxVnni:
+      return "avxvnni";
     case CpuPath::kAvx512Vnni:
       return "avx512vnni";
     default:
@@ -79,6 +85,9 @@ std::vector<CpuPath> available_paths() {
   std::vector<CpuPath> paths = {CpuPath::kScalar};
 #if defined(SOPILKA_HAVE_AVX2)
   if (has_avx2()) paths.push_back(CpuPath::kAvx2);
+#endif
+#if defined(SOPILKA_HAVE_AVXVNNI)
+  if (has_avx_vnni()) paths.push_back(CpuPath::kAvxVnni);
 #endif
 #if defined(SOPILKA_HAVE_AVX512VNNI)
   if (has_avx512_vnni()) paths.push_back(CpuPath::kAvx512Vnni);

@@ -5,8 +5,8 @@
 // small piece (16 KiB for 64 rows, resident in L1; rows scattered 2 KiB apart defeat the prefetcher), a panel's
 // group is unpacked once to bytes and float scales, and tiles of a few rows run over it.
 //
-// `Path` has: kTile; Panel, the unpacked group; gemv(weights, blocks, row, out); unpack(weights, blocks, panel);
-// tile<rows>(panel, blocks, activations, first row, out).
+// `Path` has: kTile; Panel, the unpacked group; start(correction), a block's first accumulator;
+// gemv(weights, blocks, row, out); unpack(weights, blocks, panel); tile<rows>(panel, blocks, activations, first row, out).
 #pragma once
 
 #include <immintrin.h>
@@ -35,16 +35,16 @@ struct Row {
 struct Activations {
   alignas(64) int8_t values[kMaxRows][kGroupColumns];
   alignas(64) float scales[kMaxRows][kGroupBlocks];
-  alignas(64) int32_t corrections[kMaxRows][kGroupBlocks];
+  alignas(64) int32_t starts[kMaxRows][kGroupBlocks];  // of the accumulators
 
-  template <size_t kBlock>
+  template <class Path, size_t kBlock>
   void gather(const uint8_t* const* rows, size_t row_count, const RowLayout& layout, size_t column, size_t columns) {
     const size_t block = column / kBlock, blocks = columns / kBlock;
     for (size_t t = 0; t < row_count; ++t) {
       const Row row(rows[t], layout);
       std::memcpy(values[t], row.values + column, columns);
       std::memcpy(scales[t], row.scales + block, blocks * sizeof(float));
-      std::memcpy(corrections[t], row.corrections + block, blocks * sizeof(int32_t));
+      for (size_t b = 0; b < blocks; ++b) starts[t][b] = Path::start(row.corrections[block + b]);
     }
   }
 };
@@ -73,7 +73,7 @@ static void multiply(const Format&, size_t columns, const uint8_t* weights, size
   std::memset(out, 0, panels * row_count * kPanelRows * sizeof(float));
   for (size_t column = 0; column < columns; column += kGroupColumns) {
     const size_t width = columns - column < kGroupColumns ? columns - column : kGroupColumns, blocks = width / kBlock;
-    x.gather<kBlock>(rows, row_count, layout, column, width);
+    x.template gather<Path, kBlock>(rows, row_count, layout, column, width);
     const uint8_t* group = weights + column / kBlock * format.block_bytes();
     for (size_t p = 0; p < panels; ++p) {
       // While this panel is computed the next one's bytes are on their way to L2.

@@ -35,6 +35,7 @@ Kernel select_kernel(CpuPath path, const Format& format);
 Kernel scalar_kernel(const Format& format);
 Kernel float_kernel();
 Kernel avx2_kernel(const Format& format);
+Kernel avxvnni_kernel(const Format& format);
 Kernel avx512vnni_kernel(const Format& format);
 
 }  // namespace sopilka::expert_dispatch

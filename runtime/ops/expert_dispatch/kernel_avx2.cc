@@ -75,12 +75,14 @@ struct Avx2 {
     alignas(64) float scales[kGroupBlocks * kPanelRows];
   };
 
+  static int32_t start(int32_t correction) { return correction; }
+
   static void gemv(const uint8_t* weights, size_t blocks, const Row& row, float* out) {
     __m256 out0 = _mm256_setzero_ps(), out1 = out0;
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
-      const __m256i start = _mm256_set1_epi32(row.corrections[b]);
-      __m256i low0 = start, low1 = start, high0 = start, high1 = start;
+      const __m256i first = _mm256_set1_epi32(start(row.corrections[b]));
+      __m256i low0 = first, low1 = first, high0 = first, high1 = first;
       const uint8_t* w = weights + 2 * kPanelRows;
       for (size_t i = 0; i < kBlockBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
@@ -95,8 +97,8 @@ struct Avx2 {
           }
         }
       }
-      const __m256i sum0 = kBits == 4 ? widen(low0) : join(high0, low0, start);
-      const __m256i sum1 = kBits == 4 ? widen(low1) : join(high1, low1, start);
+      const __m256i sum0 = kBits == 4 ? widen(low0) : join(high0, low0, first);
+      const __m256i sum1 = kBits == 4 ? widen(low1) : join(high1, low1, first);
       const __m256 x_scale = _mm256_set1_ps(row.scales[b]);
       out0 = add_scaled(out0, sum0, scales_of(weights), x_scale);
       out1 = add_scaled(out1, sum1, scales_of(weights + 16), x_scale);
@@ -127,7 +129,7 @@ struct Avx2 {
   // One plane of one block for kRows rows; sums[t] starts at the correction.
   template <size_t kRows>
   static inline void block_sums(const uint8_t* w, const Activations& x, size_t t0, size_t b, __m256i (&sums)[kRows][2]) {
-    for (size_t t = 0; t < kRows; ++t) sums[t][0] = sums[t][1] = _mm256_set1_epi32(x.corrections[t0 + t][b]);
+    for (size_t t = 0; t < kRows; ++t) sums[t][0] = sums[t][1] = _mm256_set1_epi32(x.starts[t0 + t][b]);
 #pragma GCC unroll 16
     for (size_t step = 0; step < kSteps; ++step) {
       const __m256i w0 = load(w + step * 64), w1 = load(w + step * 64 + 32);
@@ -148,7 +150,7 @@ struct Avx2 {
         block_sums<kRows>(w, x, t0, b, low);
         w += 64 * kSteps;
         for (size_t t = 0; t < kRows; ++t) {
-          const __m256i correction = _mm256_set1_epi32(x.corrections[t0 + t][b]);
+          const __m256i correction = _mm256_set1_epi32(x.starts[t0 + t][b]);
           for (size_t half = 0; half < 2; ++half) sums[t][half] = join(sums[t][half], low[t][half], correction);
         }
       }

@@ -20,12 +20,6 @@ inline __m512i four_values(const int8_t* p) {
   return _mm512_set1_epi32(word);
 }
 
-template <size_t kBits>
-inline __m512i start(int32_t correction) {
-  const int32_t eight_sums = static_cast<int16_t>(correction & 0xffff) + (correction >> 16);
-  return _mm512_set1_epi32(kBits == 4 ? eight_sums : 16 * eight_sums);
-}
-
 inline __m512 scales_of(const uint8_t* halves) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves))); }
 
 // out += sum * (weight scale * activation scale), in this order and unfused: the reference does the same.
@@ -45,11 +39,16 @@ struct Avx512Vnni {
     alignas(64) float scales[kGroupBlocks * kPanelRows];
   };
 
+  static int32_t start(int32_t correction) {
+    const int32_t eight_sums = static_cast<int16_t>(correction & 0xffff) + (correction >> 16);
+    return kBits == 4 ? eight_sums : 16 * eight_sums;
+  }
+
   static void gemv(const uint8_t* weights, size_t blocks, const Row& row, float* out) {
     __m512 total = _mm512_setzero_ps();
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
-      __m512i even = start<kBits>(row.corrections[b]), odd = _mm512_setzero_si512();  // Two chains hide the latency.
+      __m512i even = _mm512_set1_epi32(start(row.corrections[b])), odd = _mm512_setzero_si512();  // Two chains hide the latency.
       const uint8_t* w = weights + 2 * kPanelRows;
       for (size_t i = 0; i < kBlockBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
@@ -99,7 +98,7 @@ struct Avx512Vnni {
     for (size_t t = 0; t < kRows; ++t) totals[t] = _mm512_loadu_ps(out + t * kPanelRows);
     for (size_t b = 0; b < blocks; ++b) {
       __m512i sums[kRows];
-      for (size_t t = 0; t < kRows; ++t) sums[t] = start<kBits>(x.corrections[t0 + t][b]);
+      for (size_t t = 0; t < kRows; ++t) sums[t] = _mm512_set1_epi32(x.starts[t0 + t][b]);
 #pragma GCC unroll 16
       for (size_t step = 0; step < kSteps; ++step) {
         const __m512i w = _mm512_load_si512(panel.bytes + (b * kSteps + step) * 64);

@@ -73,6 +73,10 @@ Kernel select_kernel(CpuPath path, const Format& format) {
     case CpuPath::kAvx512Vnni:
       return avx512vnni_kernel(format);
 #endif
+#if defined(SOPILKA_HAVE_AVXVNNI)
+    case CpuPath::kAvxVnni:
+      return avxvnni_kernel(format);
+#endif
 #if defined(SOPILKA_HAVE_AVX2)
     case CpuPath::kAvx2:
       return avx2_kernel(format);

@@ -6,7 +6,7 @@
 
 namespace sopilka {
 
-enum class CpuPath { kScalar, kAvx2, kAvx512Vnni };
+enum class CpuPath { kScalar, kAvx2, kAvxVnni, kAvx512Vnni };
 
 const char* name(CpuPath path);
 
