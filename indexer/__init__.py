@@ -1,7 +1,8 @@
-"""Code intelligence: text, trees, facts and questions about them. Knows no protocol and no model."""
+"""Code intelligence: text, trees, facts, and questions about them. Knows no protocol, no model."""
 
 from indexer.changes import ByteEdit, Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
+from indexer.crawl import Batch, Crawler, Progress
 from indexer.document import Document, Scope, syntax_errors
 from indexer.extract import extract
 from indexer.facts import Chunk, FileFacts, Import, Kind, Reference, Role, Symbol
@@ -11,12 +12,15 @@ from indexer.language import Language, language_of
 from indexer.line_index import Encoding, LineIndex
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import Snippet
+from indexer.watch import Watcher
 
 __all__ = [
+    "Batch",
     "ByteEdit",
     "Change",
     "Chunk",
     "Close",
+    "Crawler",
     "Document",
     "Edit",
     "Encoding",
@@ -30,6 +34,7 @@ __all__ = [
     "Language",
     "LineIndex",
     "Open",
+    "Progress",
     "Reference",
     "Replace",
     "Role",
@@ -39,6 +44,7 @@ __all__ = [
     "Status",
     "Symbol",
     "Verdict",
+    "Watcher",
     "extract",
     "language_of",
     "looks_secret",

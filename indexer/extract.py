@@ -1,4 +1,4 @@
-"""From text to facts: `extract` the plain way, `DocumentExtractor` keeping what an edit left alone."""
+"""From text to facts: `extract` the plain way, `DocumentExtractor` keeping what an edit left."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tree_sitter
 from numpy.typing import NDArray
 
 from indexer.chunks import chunks_of
+from indexer.definitions import OUTER, OUTER_CLASS, VALUES, Scope
 from indexer.facts import (
     DOCSTRING_END,
     DOCSTRING_START,
@@ -29,19 +30,15 @@ from indexer.fragments import (
     EMPTY_ROWS,
     LINE_COLUMNS,
     OFFSET_COLUMNS,
-    OUTER,
-    OUTER_CLASS,
-    VALUES,
     Fragment,
     FragmentMaker,
-    Names,
     Parameter,
-    Scope,
     grouped,
     whole,
 )
 from indexer.language import Language
 from indexer.line_index import line_starts
+from indexer.names import Names
 
 
 def extract(path: str, language: Language, text: bytes) -> FileFacts:
@@ -83,7 +80,9 @@ def assemble(
     """Puts fragments together; the result does not depend on how the tree was cut into them."""
     parts = _Parts()
     parts.add(root, 0, 0, OUTER, OUTER)
-    symbols, details = _without_repeated_values(*parts.joined_symbols())
+    joined, written = parts.joined_symbols()
+    symbols, details, position = _without_repeated_values(joined, written)
+    owners = tuple((int(position[index]), owner) for index, owner in parts.owners)
     details = _with_parameter_types(symbols, details, parts.parameters)
     references = parts.joined_references()
     references = references[~np.isin(references[:, 1], symbols[:, NAME_START])]
@@ -103,6 +102,7 @@ def assemble(
         names=table,
         symbol_rows=symbols.tobytes(),
         details=details,
+        owners=owners,
         reference_rows=references.tobytes(),
         imports=tuple(parts.imports),
         chunks=chunks_of(text, symbols, starts),
@@ -121,6 +121,7 @@ class _Parts:
     def __init__(self) -> None:
         self.imports: list[Import] = []
         self.parameters: list[Parameter] = []
+        self.owners: list[tuple[int, str]] = []
         self._symbols: list[NDArray[np.int32]] = []
         self._details: list[str] = []
         self._references: list[NDArray[np.int32]] = []
@@ -163,6 +164,7 @@ class _Parts:
         rows[:, PARENT] = np.where(parents >= 0, parents + self._count, outside)
         self._symbols.append(rows)
         self._details += fragment.details
+        self.owners += [(self._count + index, owner) for index, owner in fragment.owners]
         self._count += len(rows)
 
     def joined_symbols(self) -> tuple[NDArray[np.int32], list[str]]:
@@ -183,8 +185,11 @@ VALUE_NUMBERS = frozenset(KIND_NUMBER[kind] for kind in VALUES)
 
 def _without_repeated_values(
     symbols: NDArray[np.int32], details: list[str]
-) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    """Keeps the first assignment of each variable and field, with the first type that is known."""
+) -> tuple[NDArray[np.int32], tuple[str, ...], NDArray[np.int32]]:
+    """Keeps the first assignment of each variable and field, with the first type that is known.
+
+    Also returns where each symbol went: int32 [symbols before].
+    """
     first: dict[tuple[int, int], int] = {}
     keep = [True] * len(symbols)
     rows: list[list[int]] = symbols[:, : PARENT + 1].tolist()
@@ -195,14 +200,15 @@ def _without_repeated_values(
                 keep[index] = False
                 if details[known] in ("", "=None"):
                     details[known] = details[index]
-    if all(keep):
-        return symbols, tuple(details)
-    kept = np.array(keep)
+    kept = np.array(keep, np.bool_)
     position = np.cumsum(kept, dtype=np.int32) - 1  # values hold no symbols: no parent is dropped
+    if all(keep):
+        return symbols, tuple(details), position
     symbols = symbols[kept]
     parents = symbols[:, PARENT]
     symbols[:, PARENT] = np.where(parents >= 0, position[parents], parents)
-    return symbols, tuple(detail for detail, wanted in zip(details, keep, strict=True) if wanted)
+    told = tuple(detail for detail, wanted in zip(details, keep, strict=True) if wanted)
+    return symbols, told, position
 
 
 def _with_parameter_types(

@@ -29,15 +29,16 @@ class Kind(StrEnum):
     FIELD = "field"
     MODULE = "module"
     MACRO = "macro"
+    EXTENSION = "extension"  # more members of a type that is defined elsewhere: Rust's impl
 
 
 class Role(StrEnum):
-    """How an identifier is used."""
+    """How an identifier is used. Of two roles of one identifier the later one here counts."""
 
     NAME = "name"
-    CALL = "call"
-    TYPE = "type"
     ATTRIBUTE = "attribute"
+    TYPE = "type"
+    CALL = "call"
     IMPORT = "import"
 
 
@@ -45,8 +46,8 @@ KINDS = tuple(Kind)
 ROLES = tuple(Role)
 KIND_NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
-CONTAINERS = frozenset({Kind.CLASS, Kind.INTERFACE, Kind.ENUM, Kind.TYPE, Kind.MODULE})
 TYPES = frozenset({Kind.CLASS, Kind.INTERFACE, Kind.ENUM, Kind.TYPE})
+CONTAINERS = TYPES | {Kind.MODULE, Kind.EXTENSION}
 
 # The columns of a symbol, int32 each. All but `name`, `kind` and `parent` are offsets or lines.
 SYMBOL_COLUMNS = (
@@ -76,7 +77,7 @@ class Symbol:
     path: str
     name: str
     kind: Kind
-    container: str  # qualified name of what is around it, "" at the top: "Outer.Inner"
+    container: str  # qualified name of what it belongs to, "" at the top: "Outer.Inner"
     detail: str  # bases of a class; declared, constructed or returned type of anything else
     start: int
     end: int
@@ -143,6 +144,7 @@ class FileFacts:
     names: tuple[str, ...]
     symbol_rows: bytes  # int32 [symbols, WIDTH]
     details: tuple[str, ...]  # one a symbol
+    owners: tuple[tuple[int, str], ...]  # symbols defined outside of the type they belong to
     reference_rows: bytes  # int32 [references, 3]: name, start, role; by start
     imports: tuple[Import, ...]
     chunks: tuple[Chunk, ...]
@@ -167,19 +169,32 @@ class FileFacts:
             self.path,
             self.names[row[NAME]],
             KINDS[row[KIND]],
-            self._container(table, row[PARENT]),
+            self._container(table, row[PARENT], self.owner_of(index)),
             self.details[index],
-            *row[START:],
+            row[START],
+            row[END],
+            row[NAME_START],
+            row[NAME_END],
+            row[SIGNATURE_START],
+            row[SIGNATURE_END],
+            row[DOCSTRING_START],
+            row[DOCSTRING_END],
+            row[START_LINE],
+            row[END_LINE],
             index,
             row[PARENT],
         )
 
-    def _container(self, table: NDArray[np.int32], parent: int) -> str:
-        parts: list[str] = []
+    def _container(self, table: NDArray[np.int32], parent: int, owner: str) -> str:
+        parts = [owner] if owner else []
         while parent >= 0:
             parts.append(self.names[table[parent, NAME]])
             parent = int(table[parent, PARENT])
         return ".".join(reversed(parts))
+
+    def owner_of(self, index: int) -> str:
+        """The type that a symbol belongs to without being inside of it, "" for all others."""
+        return next((owner for number, owner in self.owners if number == index), "")
 
     @property
     def symbols(self) -> tuple[Symbol, ...]:
@@ -220,8 +235,12 @@ class FileFacts:
     def defined_names(self) -> frozenset[str]:
         return frozenset(self.names[number] for number in self.table[:, NAME].tolist())
 
+    def owned_by(self, name: str) -> Iterator[Symbol]:
+        """Symbols that belong to the type `name` without being inside of it."""
+        return (self.symbol(index) for index, owner in self.owners if owner == name)
+
     def members_of(self, parent: int, name: str | None = None) -> Iterator[Symbol]:
-        """Symbols directly inside the symbol at `parent` (-1: top level), all or those of a name."""
+        """Symbols directly inside the one at `parent` (-1: top level), all or those of a name."""
         table = self.table
         chosen = table[:, PARENT] == parent
         if name is not None:

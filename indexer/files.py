@@ -69,7 +69,11 @@ class FileTable:
 
 def closeness(path: str, near: str) -> tuple[int, int, str]:
     """Sorts paths by how many leading folders they share with another, then the shortest."""
-    shared = os.path.commonprefix((path, near)).count("/")
+    shared = 0
+    for one, other in zip(path.split("/"), near.split("/"), strict=False):
+        if one != other:
+            break
+        shared += 1
     return -shared, len(path), path
 
 
@@ -79,6 +83,10 @@ def normal(path: str) -> str:
 
 def parent_of(path: str) -> str:
     return path.rsplit("/", 1)[0] if "/" in path else ""
+
+
+def name_of(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
 def _drop(table: dict[str, dict[str, None]], key: str, value: str) -> None:

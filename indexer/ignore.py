@@ -15,6 +15,7 @@ from pathlib import Path
 import pathspec
 
 from indexer.config import IndexConfig
+from indexer.files import name_of, parent_of
 from indexer.language import language_of
 
 OWN_IGNORE_FILE = ".sopilkaignore"
@@ -28,7 +29,8 @@ SECRET_NAME = re.compile(
     | .*\.(secret|secrets|token|tfvars|tfstate)
     | \.(netrc|npmrc|pypirc|pgpass|htpasswd|git-credentials|dockercfg|boto|s3cfg|my\.cnf)
     | _netrc | htpasswd | credentials | credentials\.(json|ya?ml|toml|ini|xml)
-    | (secret|secrets|auth|service[-_]?account[\w-]*|client_secret[\w.-]*)\.(json|ya?ml|toml|ini|xml|properties)
+    | (secrets?|auth|service[-_]?account[\w-]*|client_secret[\w.-]*)
+      \.(json|ya?ml|toml|ini|xml|properties)
     | (config|settings|appsettings[\w.-]*)\.(json|ya?ml)
     | .*\.(db|sqlite3?|mdb|bak|old|orig)
     """
@@ -85,42 +87,60 @@ class Rules:
     """The rules for some roots. Ignore files are read once; `forget` reads them anew."""
 
     def __init__(self, roots: tuple[str, ...], config: IndexConfig) -> None:
-        self.roots = tuple(os.path.abspath(root) for root in roots)
+        self.roots = tuple(os.path.normpath(root) for root in roots)
         self.config = config
         self._real_roots = {root: os.path.realpath(root) for root in self.roots}
         self._specs: dict[tuple[str, str], pathspec.GitIgnoreSpec | None] = {}
         self._folders: dict[str, Verdict] = {}
-        self._tops = {root: _repository_top(root) for root in self.roots}
+        self._tops: dict[str, str] = {}
+        self._find_tops()
+
+    def _find_tops(self) -> None:
+        """The folders whose ignore files count for each root: from .git down to the root.
+
+        A root that those files exclude was opened on purpose: then only those inside it count.
+        """
+        for root in self.roots:
+            top = self._tops[root] = _repository_top(root)
+            inside = _folders_between(top, root)[1:]
+            if any(self._ignored(folder, root, True) for folder in inside):
+                self._tops[root] = root
 
     def forget(self) -> None:
         """Ignore files changed."""
         self._specs.clear()
         self._folders.clear()
+        self._find_tops()
 
     def root_of(self, path: str) -> str | None:
         """The root that a path lies in, the innermost of several."""
         inside = [root for root in self.roots if path == root or path.startswith(_slash(root))]
         return max(inside, key=len, default=None)
 
-    def verdict(self, path: str, size: int | None = None) -> Verdict:
-        """Whether a file may be read, judged by its path, its links and its size in bytes."""
-        path = os.path.abspath(path)
+    def verdict(self, path: str, size: int | None = None, is_link: bool | None = None) -> Verdict:
+        """Whether a file may be read, judged by its path, its links and its size in bytes.
+
+        `is_link` tells what is known about the last part of the path, above which there are no
+        links then; by default the path is looked at on disk.
+        """
+        path = os.path.normpath(path)
         root = self.root_of(path)
         if root is None:
             return Verdict(False, "outside of the workspace folders")
-        name = os.path.basename(path)
+        name = name_of(path)
         if secret_name(path[len(root) :]):
             return Verdict(False, f"{name} is a name for keys or credentials")
-        above = self.folder_verdict(os.path.dirname(path))
+        above = self.folder_verdict(parent_of(path))
         if not above.allowed:
             return above
         if GENERATED_NAME.fullmatch(name):
             return Verdict(False, f"{name} is a name for generated or minified code")
         if self._ignored(path, root, False):
             return Verdict(False, "excluded by an ignore file")
-        linked = self._link_verdict(path, root)
-        if not linked.allowed:
-            return linked
+        if is_link is not False:
+            linked = self._link_verdict(path, root)
+            if not linked.allowed:
+                return linked
         if size is not None and size > self.config.max_file_bytes:
             return Verdict(False, f"{size} bytes, more than {self.config.max_file_bytes}")
         return ALLOWED
@@ -138,15 +158,15 @@ class Rules:
             return Verdict(False, "outside of the workspace folders")
         if folder == root:
             return ALLOWED
-        above = self.folder_verdict(os.path.dirname(folder))
+        above = self.folder_verdict(parent_of(folder))
         if not above.allowed:
             return above
-        name = os.path.basename(folder)
+        name = name_of(folder)
         if name in SECRET_FOLDERS:
             return Verdict(False, f"{name} is a folder for credentials")
         if name in VENDORED or name.endswith(".egg-info"):
             return Verdict(False, f"{name} holds no source of this project")
-        if os.path.exists(os.path.join(folder, "pyvenv.cfg")):
+        if Path(folder, "pyvenv.cfg").exists():
             return Verdict(False, f"{name} is a virtual environment")
         if _is_build_folder(folder, name):
             return Verdict(False, f"{name} holds what a build made or fetched")
@@ -164,7 +184,7 @@ class Rules:
         return Verdict(False, "a link to a file that counts under its own path")
 
     def _ignored(self, path: str, root: str, is_folder: bool) -> bool:
-        folders = _folders_between(self._tops[root], os.path.dirname(path))
+        folders = _folders_between(self._tops[root], parent_of(path))
         for file in IGNORE_FILES:
             if file != OWN_IGNORE_FILE and not self.config.follow_ignore_files:
                 continue
@@ -231,7 +251,7 @@ def secret_name(path: str) -> bool:
 
 def _is_build_folder(folder: str, name: str) -> bool:
     markers = BUILD_FOLDERS.get(name)
-    if markers is None or os.path.exists(os.path.join(folder, "__init__.py")):
+    if markers is None or Path(folder, "__init__.py").exists():
         return False
     beside = Path(folder).parent
     return any(
@@ -244,10 +264,10 @@ def _repository_top(root: str) -> str:
     """The folder with .git around a root, whose ignore files count too; else the root."""
     folder = root
     while True:
-        if os.path.exists(os.path.join(folder, ".git")):
+        if Path(folder, ".git").exists():
             return folder
-        above = os.path.dirname(folder)
-        if above == folder:
+        above = parent_of(folder)
+        if above in ("", folder):
             return root
         folder = above
 
@@ -256,7 +276,7 @@ def _folders_between(top: str, folder: str) -> list[str]:
     """`top`, the folders below it on the way to `folder`, and `folder`."""
     between = [folder]
     while folder != top and len(folder) > len(top):
-        folder = os.path.dirname(folder)
+        folder = parent_of(folder)
         between.append(folder)
     return between[::-1]
 

@@ -16,13 +16,14 @@ from indexer.config import IndexConfig
 from indexer.document import Document
 from indexer.extract import digest_of
 from indexer.facts import FileFacts, Import, Reference, Symbol
-from indexer.files import FileTable
-from indexer.ignore import Rules, content_verdict, secret_name
+from indexer.files import FileTable, name_of
+from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.lexical import ChunkIndex
 from indexer.secrets import mask_secrets
 from indexer.snippet import Snippet
 from indexer.symbol_table import SymbolTable
+from indexer.walk import read_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Index:
         document = self._documents.get(path)
         if document is not None:
             return None if self._is_secret(path) else mask_secrets(document.text)
-        text = read_file(path, self.rules)
+        text, _ = read_source(path, self.rules)
         return None if text is None else mask_secrets(text)
 
     def _is_current(self, path: str, text: bytes) -> bool:
@@ -207,24 +208,9 @@ class Index:
         )
 
     def relative(self, path: str) -> str:
-        """A path as people say it: relative to its root, led by the root's name if there are more."""
+        """A path as people say it: relative to its root, after that's name if there are several."""
         root = self.rules.root_of(path)
         if root is None or path == root:
-            return os.path.basename(path)
+            return name_of(path)
         inside = os.path.relpath(path, root).replace(os.sep, "/")
-        return inside if len(self.rules.roots) == 1 else f"{os.path.basename(root)}/{inside}"
-
-
-def read_file(path: str, rules: Rules) -> bytes | None:
-    """The bytes of a file on disk, if the rules allow it by path, size and content."""
-    try:
-        size = os.stat(path).st_size
-        if not rules.verdict(path, size).allowed:
-            return None
-        with open(path, "rb") as file:  # noqa: PTH123 - on the path of a keystroke
-            text = file.read(rules.config.max_file_bytes + 1)
-    except OSError:
-        return None
-    if len(text) > rules.config.max_file_bytes or not content_verdict(text).allowed:
-        return None
-    return text
+        return inside if len(self.rules.roots) == 1 else f"{name_of(root)}/{inside}"

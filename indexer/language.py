@@ -7,6 +7,7 @@ Adding a language is adding a folder: `language.toml`, `queries/facts.scm`, perh
 from __future__ import annotations
 
 import importlib
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,10 @@ from types import MappingProxyType, ModuleType
 from typing import Any
 
 import tree_sitter
+
+HEAD = re.compile(
+    rb"@((?:definition|reference)\.\w+|import\.none|import|parameter|comment)(?![\w.])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,8 @@ class Language:
     receivers: tuple[str, ...]  # how a method calls its own object
     queries_of: str  # folder whose queries serve, its own unless two grammars are alike
     imports_of: str  # folder whose import resolution serves
-    visible: str  # what is visible without an import: "nothing", "directory"
+    visible: str  # what is visible without an import: "file" or "directory"
+    members: str  # where members of a type may be defined: "file" or "directory"
 
     @property
     def grammar(self) -> tree_sitter.Language:
@@ -45,6 +51,11 @@ class Language:
         if query is None:
             raise FileNotFoundError(f"languages/{self.queries_of}/queries/facts.scm is missing")
         return query
+
+    @property
+    def facts_heads(self) -> tuple[str, ...]:
+        """For each pattern of the facts query the capture that says what it finds."""
+        return _heads(self.grammar_module, self.grammar_function, self.queries_of)
 
     @property
     def locals_query(self) -> tree_sitter.Query | None:
@@ -106,7 +117,8 @@ def _read_language(folder: Traversable) -> Language:
             receivers=tuple(table.get("receivers", ())),
             queries_of=table.get("queries", folder.name),
             imports_of=table.get("imports", folder.name),
-            visible=table.get("visible", "nothing"),
+            visible=table.get("visible", "file"),
+            members=table.get("members", "file"),
         )
     except KeyError as missing:
         raise ValueError(f"languages/{folder.name}/language.toml lacks {missing}") from missing
@@ -124,3 +136,24 @@ def _query(module: str, function: str, folder: str, name: str) -> tree_sitter.Qu
     if not file.is_file():
         return None
     return tree_sitter.Query(_grammar(module, function), file.read_text("utf-8"))
+
+
+@cache
+def _heads(module: str, function: str, folder: str) -> tuple[str, ...]:
+    query = _query(module, function, folder, "facts.scm")
+    file = resources.files("indexer.languages") / folder / "queries" / "facts.scm"
+    source = file.read_bytes()
+    if query is None:
+        return ()
+    patterns = [
+        source[query.start_byte_for_pattern(number) : query.end_byte_for_pattern(number)]
+        for number in range(query.pattern_count)
+    ]
+    found = [HEAD.findall(pattern) for pattern in patterns]
+    for pattern, heads in zip(patterns, found, strict=True):
+        if len(set(heads)) != 1:
+            raise ValueError(
+                f"languages/{folder}/queries/facts.scm: a pattern needs one capture of"
+                f" @definition.*, @reference.*, @import, @parameter or @comment: {pattern.decode()}"
+            )
+    return tuple(heads[0].decode() for heads in found)

@@ -14,6 +14,8 @@ from indexer.language import Language, languages
 from indexer.symbol_table import SymbolTable
 
 MAX_DEPTH = 8
+MAX_STARRED = 20
+"""Modules of one `import *` that are searched for what they import themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,20 @@ class Resolver:
 
     def class_of(self, symbol: Symbol, depth: int = 0) -> Symbol | None:
         """The class that a symbol is, or is an instance of."""
-        if symbol.kind in TYPES:
+        if symbol.kind in TYPES and not (symbol.kind is Kind.TYPE and symbol.detail):
             return symbol
         if depth > MAX_DEPTH:
             return None
+        if symbol.kind is Kind.EXTENSION:
+            extended = self.name(symbol.path, symbol.name)
+            return extended if isinstance(extended, Symbol) else None
         for name in symbol.detail.split():
             target = self.in_scope(symbol, name)
             if isinstance(target, Symbol) and target != symbol:
                 found = self.class_of(target, depth + 1)
                 if found is not None:
                     return found
-        return None
+        return symbol if symbol.kind in TYPES else None
 
     def in_scope(self, symbol: Symbol, dotted: str) -> Target | None:
         """What a dotted name means where a symbol is defined: its siblings, then the file."""
@@ -89,18 +94,26 @@ class Resolver:
         return None
 
     def own_members(self, owner: Symbol, name: str | None = None) -> Iterator[Symbol]:
-        """Members that a class itself defines, also in other parts of its file (`impl` blocks)."""
-        facts = self._table.facts(owner.path)
-        if facts is None:
-            return
-        parts = [owner.index] + [
-            other.index
-            for other in facts.symbols_named(owner.name)
-            if other.index != owner.index and other.kind in TYPES and other.parent == owner.parent
-        ]
-        for index in parts:
-            for symbol in facts.members_of(index, name):
-                yield symbol
+        """Members of a class itself: inside it, in its extensions, or defined apart from it."""
+        for path in self._parts(owner):
+            facts = self._table.facts(path)
+            if facts is None:
+                continue
+            for part in facts.symbols_named(owner.name):
+                same = part.path == owner.path and part.index == owner.index
+                if same or part.kind is Kind.EXTENSION:
+                    yield from facts.members_of(part.index, name)
+            for symbol in facts.owned_by(owner.name):
+                if name is None or symbol.name == name:
+                    yield symbol
+
+    def _parts(self, owner: Symbol) -> list[str]:
+        """Files that may hold members of a type: its own, and those beside it in some languages."""
+        language = self._language(owner.path)
+        if language is None or language.members != "directory":
+            return [owner.path]
+        others = sorted(self._files.in_folder(parent_of(owner.path)))
+        return [owner.path, *(path for path in others if path != owner.path)]
 
     def with_bases(self, owner: Symbol) -> Iterator[Symbol]:
         """A class, then its bases and theirs, each once."""
@@ -162,25 +175,36 @@ class Resolver:
                 whole = self._whole(path, clause, bound)
                 if whole is not None:
                     return whole
-        for clause in facts.imports:
+        return self._starred(path, name, depth) or self._beside(path, name)
+
+    def _starred(self, path: str, name: str, depth: int) -> Target | None:
+        """A name that came with everything else of a module."""
+        facts = self._table.facts(path)
+        defining = self._table.paths_defining(name)
+        for clause in facts.imports if facts is not None else ():
             if clause.star:
-                for module in self.modules(path, clause)[:20]:
-                    if module != path:
-                        target = self._exported(module, name, depth + 1)
-                        if target is not None:
-                            return target
-        return self._beside(path, name)
+                modules = [module for module in self.modules(path, clause) if module != path]
+                likely = [module for module in modules if module in defining]
+                for module in likely + modules[:MAX_STARRED]:
+                    target = self._exported(module, name, depth + 1)
+                    if target is not None:
+                        return target
+        return None
 
     def _own(self, path: str, name: str) -> Symbol | None:
         facts = self._table.facts(path)
         if facts is None:
             return None
         for symbol in facts.symbols_named(name):
+            if symbol.kind is Kind.EXTENSION or facts.owner_of(symbol.index):
+                continue
             if symbol.parent < 0 or facts.symbol(symbol.parent).kind is Kind.MODULE:
                 return symbol
         return None
 
     def _imported(self, path: str, clause: Import, name: str, depth: int) -> Target | None:
+        if not clause.module and not clause.level:  # a name of the file itself, exported by another
+            return self._exported(path, name, depth + 1)
         for module in self.modules(path, clause):
             if module == path:
                 submodule = self._submodule(module, name)

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from indexer.chunks import terms_of
+from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
 from indexer.files import FileTable
-from indexer.fragments import DOTTED
 from indexer.lexical import ChunkIndex
 from indexer.nearby import Surroundings, surroundings
 from indexer.resolve import Module, Resolver, Target

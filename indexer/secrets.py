@@ -99,10 +99,10 @@ def secret_ranges(text: bytes) -> list[tuple[int, int]]:
     ranges = [
         match.span()
         for literals, shape in _SHAPES
-        if any(literal in text for literal in literals)
+        if any(map(text.__contains__, literals))
         for match in shape.finditer(text)
     ]
-    if any(word in text for word in _ASSIGNED_WORDS):
+    if any(map(text.__contains__, _ASSIGNED_WORDS)):
         ranges += [
             match.span(1) for match in _ASSIGNED.finditer(text) if _looks_random(match.group(1))
         ]

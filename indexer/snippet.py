@@ -125,6 +125,8 @@ def _show(
 def _summary(docstring: bytes) -> str:
     """The first line of a comment or docstring that says something."""
     for line in docstring.split(b"\n"):
+        if line.lstrip().startswith((b"#[", b"@")):  # an attribute, not prose
+            continue
         words = line.decode("utf-8", "replace").strip().strip("\"'/*#!<>-= \t\r")
         if any(character.isalpha() for character in words):
             return words[:120]
