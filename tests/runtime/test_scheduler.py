@@ -136,6 +136,24 @@ def test_prefills_of_one_class_get_equal_shares() -> None:
         assert computed.max() - computed.min() <= STEP_TOKENS
 
 
+def test_the_least_urgent_and_latest_admitted_gives_way_and_is_first_to_return() -> None:
+    scheduler = Scheduler(Slots(3), STEP_TOKENS)
+    kinds = (Priority.ACTION, Priority.AGENT, Priority.AGENT, Priority.AGENT)
+    sequences = [sequence_of(index, [1], kind, 1) for index, kind in enumerate(kinds)]
+    for sequence in sequences[1:]:
+        scheduler.add(sequence)
+    scheduler.schedule()
+    assert [s.sequence_id for s in sequences if s.slot is not None] == [1, 2, 3]
+    scheduler.add(sequences[0])
+    scheduler.add(late := sequence_of(4, [1], Priority.AGENT, 1))
+    scheduler.schedule()
+    assert [s.sequence_id for s in sequences if s.slot is not None] == [0, 1, 2]
+    scheduler.finish(sequences[0])
+    scheduler.schedule()
+    assert [s.sequence_id for s in sequences if s.slot is not None] == [1, 2, 3]
+    assert late.status is Status.WAITING
+
+
 @given(st.lists(st.integers(0, 1)), st.lists(st.integers(0, 1)))
 def test_common_prefix(left: list[int], right: list[int]) -> None:
     want = 0
