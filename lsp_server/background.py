@@ -10,13 +10,14 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from indexer import FileFound, IndexConfig, Rules, extract, language_of, mask_secrets
-from indexer.index import read_file
+from indexer import Batch, FileFound, FileGone, IndexConfig, Rules, Watcher, mask_secrets
+from indexer.walk import read_source
 from lsp_server.features.model import Model
 from lsp_server.features.tokens import TokenIds
 from lsp_server.models import open_model
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-MODEL, INDEX, MEMORY = "model", "index", "memory"
+MODEL, INDEX, MEMORY, WATCH = "model", "index", "memory", "watch"
 FILES_AT_A_TIME = 16
+# Seconds for which the loop may be held to apply what was crawled.
+SLICE = 0.002
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
@@ -58,7 +61,6 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 async def load_model(session: Session) -> None:
     """Loads the bundle of the settings in place of the model that is there."""
-    session.job(MODEL, "loading the model")
     opening = asyncio.ensure_future(in_thread(open_model, session.settings.engine))
     model, problem = None, None
     try:
@@ -71,8 +73,9 @@ async def load_model(session: Session) -> None:
         opening.add_done_callback(_close_unwanted)
         raise
     old, session.model, session.model_problem = session.model, model, problem
+    # The memory's job begins before this one ends: in between the server is not yet ready.
     session.fill_memory()
-    session.job(MODEL, None)
+    session.jobs.end(MODEL)
     if old is not None:
         await old.engine.aclose()
 
@@ -83,50 +86,81 @@ def _close_unwanted(opening: asyncio.Future[Model]) -> None:
 
 
 async def crawl(session: Session) -> None:
-    """Reads the workspace folders into the index, then into the memory."""
-    index = session.index
-    session.job(INDEX, "indexing")
-    if session.settings.index.enable:
-        found = await in_thread(_find, index.rules.roots, index.config)
-        for path, facts in found:
-            index.apply(FileFound(path, facts))
-    session.jobs.pop(INDEX)
+    """Reads the workspace folders into the index; then the memory can be filled from it."""
+    if session.settings.index.enable and session.index.rules.roots:
+        async for batch in session.crawler.batches():
+            await apply(session, batch)
+            now = batch.progress
+            share = 100 * now.done // max(1, now.found) if now.complete else None
+            session.jobs.report(INDEX, f"indexing: {now.done} files", share)
+    del session.jobs.messages[INDEX]
     session.fill_memory()
-    session.job(INDEX, None)
+    session.jobs.end(INDEX)
 
 
-def _find(roots: tuple[str, ...], config: IndexConfig) -> list[Any]:
-    import os
+async def watch(session: Session) -> None:
+    """Notices changed files for a client that does not. Runs until it is cancelled."""
+    loop = asyncio.get_running_loop()
 
-    rules = Rules(roots, config)
-    out = []
-    for root in roots:
-        for folder, names, files in os.walk(root):
-            names[:] = [n for n in names if rules.folder_verdict(f"{folder}/{n}").allowed]
-            for name in files:
-                path = f"{folder}/{name}"
-                language = language_of(path)
-                text = read_file(path, rules) if language else None
-                if text is not None and language is not None:
-                    out.append((path, extract(path, language, text)))
-    return out
+    def changed(paths: tuple[str, ...] | None) -> None:
+        with suppress(RuntimeError):  # The loop was closed.
+            loop.call_soon_threadsafe(session.files_changed, paths)
+
+    watcher = Watcher(Rules(session.index.rules.roots, session.index.config), changed)
+    try:
+        problem = await in_thread(watcher.start)
+        if problem:
+            log.warning("%s; changes on disk are seen when a file is opened or saved", problem)
+            return
+        await asyncio.Event().wait()
+    finally:
+        threading.Thread(target=watcher.stop, daemon=True).start()
 
 
-async def take_file_changes(session: Session, changes: tuple[tuple[str, bool], ...]) -> None:
-    """Files that appeared, changed or vanished on disk."""
+async def take_file_changes(session: Session, paths: tuple[str, ...]) -> None:
+    """Files that appeared, changed or vanished, into the index and the memory."""
+    if not session.settings.index.enable:
+        return
+    async for batch in session.crawler.batches(paths):
+        await apply(session, batch)
+        await remember(session, batch)
+
+
+async def apply(session: Session, batch: Batch) -> None:
+    """Changes in slices, so that a keystroke never waits for more than one of them."""
+    index, end = session.index, session.clock() + SLICE
+    for change in batch.changes:
+        index.apply(change)
+        if session.clock() > end:
+            await asyncio.sleep(0)
+            end = session.clock() + SLICE
+
+
+async def remember(session: Session, batch: Batch) -> None:
+    """The files of a batch as they are on disk now, unless the editor has them open."""
+    model, index = session.model, session.index
+    if model is None or not session.settings.memory.enable:
+        return
+    closed = [change for change in batch.changes if index.document(change.path) is None]
+    for change in closed:
+        if isinstance(change, FileGone):
+            model.engine.memory.drop(change.path)
+    paths = [change.path for change in closed if isinstance(change, FileFound)]
+    for path, ids in await in_thread(encode_files, model, paths, index.config, index.rules.roots):
+        if index.document(path) is None:
+            model.engine.memory.put(path, ids)
 
 
 async def fill_memory(session: Session) -> None:
     """Puts the files of the index into the repository memory, up to the budget of the settings."""
-    model, budget = session.model, session.settings.memory.max_tokens
-    if model is None or not session.settings.memory.enable:
-        session.job(MEMORY, None)
-        return
+    model, budget, done = session.model, session.settings.memory.max_tokens, 0
     config, roots = session.index.config, session.index.rules.roots
+    is_wanted = model is not None and session.settings.memory.enable
     waiting = [path for path in session.index.paths() if session.index.document(path) is None]
-    done = 0
-    for paths in batches(waiting, FILES_AT_A_TIME):
-        session.job(MEMORY, f"remembering files: {done} of {len(waiting)}", _percent(done, waiting))
+    for paths in batches(waiting if is_wanted else [], FILES_AT_A_TIME):
+        assert model is not None
+        message = f"remembering files: {done} of {len(waiting)}"
+        session.jobs.report(MEMORY, message, 100 * done // len(waiting))
         for path, ids in await in_thread(encode_files, model, paths, config, roots):
             budget -= len(ids)
             if budget >= 0 and session.index.document(path) is None:
@@ -135,7 +169,7 @@ async def fill_memory(session: Session) -> None:
         if budget < 0:
             log.info("the memory's budget is spent after %d of %d files", done, len(waiting))
             break
-    session.job(MEMORY, None)
+    session.jobs.end(MEMORY)
 
 
 def encode_files(
@@ -145,7 +179,7 @@ def encode_files(
     rules = Rules(roots, config)
     encoded = []
     for path in paths:
-        text = read_file(path, rules)
+        text, _ = read_source(path, rules)
         if text is not None:
             ids = model.engine.tokenizer.encode(mask_secrets(text).decode("utf-8", "replace"))
             encoded.append((path, np.array(ids, np.int32)))
@@ -171,7 +205,3 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     rest = iter(items)
     while batch := list(islice(rest, size)):
         yield batch
-
-
-def _percent(done: int, of: list[Any]) -> int:
-    return 100 * done // max(1, len(of))

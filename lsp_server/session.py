@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from indexer import Index, IndexConfig, Open, Snippet, mask_secrets
+from indexer import Crawler, Index, IndexConfig, Open, Rules, Snippet, mask_secrets
+from indexer.ignore import IGNORE_FILES
 from lsp_server import background
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.model import Model
 from lsp_server.features.typed_through import typed_through
+from lsp_server.jobs import Jobs, Spawn
 from lsp_server.settings import IndexSettings, Settings
 
-log = logging.getLogger(__name__)
-
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
-Spawn = Callable[[Coroutine[Any, Any, Any]], "asyncio.Task[Any]"]
 MAX_RECEIPTS = 64
 
 
@@ -38,7 +36,7 @@ class Listener(Protocol):
 
     def status(self, status: Status) -> None: ...
 
-    def progress(self, job: str, message: str | None, percentage: int | None = None) -> None:
+    def progress(self, job: str, message: str | None, percentage: int | None) -> None:
         """A job got on; without a message it has ended."""
 
     def warn(self, message: str) -> None: ...
@@ -73,40 +71,56 @@ class DocumentState:
 
 
 @dataclass(slots=True)
+class Suggestions:
+    """Counts, and the latest suggestions by identifier. Kept in this process alone."""
+
+    shown: int = 0
+    accepted: int = 0
+    latest: dict[str, Completion] = field(default_factory=dict)
+
+    def add(self, completion: Completion) -> str:
+        self.shown += 1
+        identifier = str(self.shown)
+        self.latest[identifier] = completion
+        while len(self.latest) > MAX_RECEIPTS:
+            del self.latest[next(iter(self.latest))]
+        return identifier
+
+
+@dataclass(slots=True)
 class Session:
     """One editor's state. A field more than these means that a type is missing."""
 
     listener: Listener
     settings: Settings = field(default_factory=Settings)
     index: Index = field(default_factory=lambda: new_index(IndexSettings(), ()))
+    crawler: Crawler = field(default_factory=lambda: new_crawler(IndexSettings(), ()))
     model: Model | None = None
     # Why there is no model, in words for the user.
     model_problem: str | None = None
     documents: dict[str, DocumentState] = field(default_factory=dict)
-    # Background jobs by name, each with what it is doing.
-    jobs: dict[str, str] = field(default_factory=dict)
-    receipts: dict[str, Completion] = field(default_factory=dict)
-    accepted: int = 0
-    shown: int = 0
-    # None until the client is ready and after it has said goodbye: then nothing runs behind it.
-    spawn: Spawn | None = None
-    tasks: dict[str, asyncio.Task[Any]] = field(default_factory=dict)
+    suggestions: Suggestions = field(default_factory=Suggestions)
+    jobs: Jobs = field(init=False)
+    # Whether we watch the files ourselves, because the client does not tell of changes.
+    watches_files: bool = False
     clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self._told)
 
     # Completion
 
     def prepare(self, ask: Ask) -> Prepared | Completion | Silence:
         """All of a completion that reads documents and index, or the reason for silence."""
         refusal = self.refusal(ask)
-        if refusal is not None:
-            return Silence(refusal)
+        if self.model is None or refusal is not None:
+            return Silence(refusal or "no model is loaded")
         state = self.state(ask.path)
         if state.shown is not None:
             text, suggestion = state.shown
             rest = typed_through(suggestion, text, ask.text, ask.offset)
             if rest is not None:
                 return rest
-        assert self.model is not None
         if self.settings.memory.enable:
             background.refresh_memory(self, but=ask.path)
         line = ask.text.count(b"\n", 0, ask.offset)
@@ -114,7 +128,8 @@ class Session:
         masked = replace(ask, text=mask_secrets(ask.text))
         prepared = feature.prepare(self.index, self.model, masked, self.settings, self.clock, known)
         if isinstance(prepared, Prepared):
-            state.snippets = (line, prepared.snippets)
+            # A search that the deadline cut short is tried again with the next key.
+            state.snippets = (line, prepared.snippets) if prepared.searched_all else None
         return prepared
 
     def refusal(self, ask: Ask) -> str | None:
@@ -135,13 +150,8 @@ class Session:
 
     def remember(self, completion: Completion, ask: Ask) -> str:
         """Keeps a suggestion that is about to be shown, and gives it an identifier."""
-        self.shown += 1
-        identifier = str(self.shown)
         self.state(ask.path).shown = (ask.text, completion)
-        self.receipts[identifier] = completion
-        while len(self.receipts) > MAX_RECEIPTS:
-            del self.receipts[next(iter(self.receipts))]
-        return identifier
+        return self.suggestions.add(completion)
 
     def begin(self, path: str) -> Ticket:
         """A new request takes the place of the older one of the same document."""
@@ -173,26 +183,33 @@ class Session:
             state.ticket.drop("edit")
             state.ticket = None
 
-    def saved(self, path: str) -> None:
-        if path.endswith(("/.gitignore", "/.ignore", "/.sopilkaignore")):
-            self.crawl()
-
     def closed(self, path: str) -> None:
         self.edited(path)
         self.documents.pop(path, None)
-        self.files_changed(((path, True),))
+        # The text on disk counts again.
+        self.files_changed((path,))
+
+    def files_changed(self, paths: tuple[str, ...] | None) -> None:
+        """Files on disk appeared, changed or vanished; None: nobody knows which."""
+        if paths is None or any(path.endswith(IGNORE_FILES) for path in paths):
+            self.index.rules.forget()
+        if paths is None:
+            self.crawl()
+        else:
+            self.jobs.spawn(background.take_file_changes(self, paths))
 
     # Background work
 
     def start(self, spawn: Spawn) -> None:
-        self.spawn = spawn
+        """Loads what the settings ask for, beside the messages."""
+        self.jobs.start(spawn)
         self.load_model()
         self.crawl()
+        self.watch()
 
     def stop(self) -> None:
-        self.spawn = None
-        for task in self.tasks.values():
-            task.cancel()
+        self.jobs.stop()
+        self.crawler.cancel()
         for state in self.documents.values():
             if state.ticket is not None:
                 state.ticket.drop("request")
@@ -202,55 +219,51 @@ class Session:
         old, self.settings = self.settings, settings
         if settings.index != old.index:
             self.set_roots(self.index.rules.roots)
-        if settings.engine != old.engine or settings.memory != old.memory:
+        if settings.engine != old.engine:
             self.load_model()
+        if settings.memory != old.memory:
+            self.fill_memory()
         self.tell()
 
     def set_roots(self, roots: tuple[str, ...]) -> None:
         """A new index for other folders or other rules; open documents stay open in it."""
         old = self.index
+        self.crawler.cancel()
         self.index = new_index(self.settings.index, roots)
+        self.crawler = new_crawler(self.settings.index, roots)
         for document in old.documents():
             language_id = self.state(document.path).language_id
             self.index.apply(Open(document.path, language_id, document.version, document.text))
         self.crawl()
+        self.watch()
 
     def load_model(self) -> None:
-        self.run(background.MODEL, background.load_model)
+        self.jobs.run(background.MODEL, "loading the model", background.load_model(self))
 
     def crawl(self) -> None:
-        self.run(background.INDEX, background.crawl)
+        self.jobs.run(background.INDEX, "indexing", background.crawl(self))
+
+    def watch(self) -> None:
+        if self.watches_files and self.settings.index.enable and self.index.rules.roots:
+            self.jobs.run(background.WATCH, None, background.watch(self))
 
     def fill_memory(self) -> None:
-        """When both are there: files and a model to remember them for."""
-        if self.model is not None and background.INDEX not in self.jobs and self.spawn is not None:
-            self.job(background.MEMORY, "remembering files")
-            self.run(background.MEMORY, background.fill_memory)
-
-    def run(self, name: str, work: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
-        """Begins a job, in place of the one of the same name that may be under way."""
-        if self.spawn is None:
-            return
-        if name in self.tasks:
-            self.tasks[name].cancel()
-        self.tasks[name] = self.spawn(work(self))
-
-    def files_changed(self, changes: tuple[tuple[str, bool], ...]) -> None:
-        """Files on disk changed; the flag says whether they exist now."""
-        if self.spawn is not None:
-            self.spawn(background.take_file_changes(self, changes))
+        """When both are there: files, and a model to remember them for."""
+        if self.model is not None and background.INDEX not in self.jobs.messages:
+            work = background.fill_memory(self)
+            self.jobs.run(background.MEMORY, "remembering files", work)
 
     # Status
 
     def status(self) -> Status:
-        busy = bool(self.jobs)
+        busy = bool(self.jobs.messages)
         if self.model_problem is not None:
             return Status(busy, self.model_problem, "Error")
         if not self.settings.completion.enable:
             return Status(busy, "completion is switched off", "Inactive")
         if busy:
             kind: StatusKind = "Inactive" if self.model is None else "Normal"
-            return Status(True, "; ".join(self.jobs.values()), kind)
+            return Status(True, "; ".join(self.jobs.messages.values()), kind)
         if self.model is None:
             return Status(False, "no model is loaded", "Inactive")
         files, engine = self.index.status().files, self.model.engine.status
@@ -260,20 +273,23 @@ class Session:
     def tell(self) -> None:
         self.listener.status(self.status())
 
-    def job(self, name: str, message: str | None, percentage: int | None = None) -> None:
-        """Starts, advances or, without a message, ends a background job."""
-        if message is None:
-            self.jobs.pop(name, None)
-        else:
-            self.jobs[name] = message
-        self.listener.progress(name, message, percentage)
+    def _told(self, job: str, message: str | None, percentage: int | None) -> None:
+        self.listener.progress(job, message, percentage)
         self.tell()
 
 
-def new_index(settings: IndexSettings, roots: tuple[str, ...]) -> Index:
-    config = IndexConfig(
+def index_config(settings: IndexSettings) -> IndexConfig:
+    return IndexConfig(
         max_file_bytes=settings.max_file_kb * 1024,
         workers=settings.workers or IndexConfig().workers,
         extra_ignore=settings.exclude,
     )
-    return Index(config, roots)
+
+
+def new_index(settings: IndexSettings, roots: tuple[str, ...]) -> Index:
+    return Index(index_config(settings), roots)
+
+
+def new_crawler(settings: IndexSettings, roots: tuple[str, ...]) -> Crawler:
+    """A crawler has rules of its own: it reads them on other threads."""
+    return Crawler(Rules(roots, index_config(settings)))

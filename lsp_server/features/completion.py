@@ -97,6 +97,8 @@ class Prepared:
     # The first is what the model is asked; the next, if any, where it does not heal.
     attempts: tuple[Attempt, ...]
     snippets: tuple[Snippet, ...]
+    # Whether the deadline left time to look everywhere.
+    searched_all: bool
     receipt: Receipt
 
 
@@ -126,9 +128,8 @@ def prepare(
     place = replace(place, multiline=wants_multiline(place, settings.completion.multiline))
     if not can_complete(place):
         return Silence("the cursor is in the middle of code")
-    snippets = known_snippets
+    snippets, deadline = known_snippets, began + settings.context.deadline_ms / 1000
     if snippets is None:
-        deadline = began + settings.context.deadline_ms / 1000
         snippets = gather(index, ask.path, ask.offset, deadline)
     gathered = clock()
     prompt = render_prompt(
@@ -153,7 +154,8 @@ def prepare(
         Attempt(engine_request(model, ask, place, prompt, line, settings), held)
         for line, held in dict.fromkeys((split_line(prompt.line), (prompt.line, "")))
     )
-    return Prepared(ask, model, place, prompt, attempts, snippets, receipt)
+    searched_all = gathered < deadline
+    return Prepared(ask, model, place, prompt, attempts, snippets, searched_all, receipt)
 
 
 async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Completion | Silence:

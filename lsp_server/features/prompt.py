@@ -22,6 +22,7 @@ SUFFIX_SHARE = 0.2
 SHORT_CONTEXT = 1024
 # The window on the text above moves in this many steps of its own size.
 WINDOW_STEPS = 4
+LINE_STEP = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ def render_prompt(
     below = model.tokens.encode(after)
     repository_ids = model.tokens.encode(repository)
     path_ids = model.tokens.encode(path)
-    room = max(0, room - len(line) - len(repository_ids) - len(path_ids) - 8)
+    # The line counts in steps too: else each of its tokens would move the window.
+    reserved = min(room // 2, -(-len(line) // LINE_STEP) * LINE_STEP)
+    room = max(0, room - max(reserved, len(line)) - len(repository_ids) - len(path_ids) - 8)
     suffix = below[: int(room * SUFFIX_SHARE)] if model.prompt_format.layout == "fim" else below[:0]
     room -= len(suffix)
     share = SNIPPETS_SHARE if model.context > SHORT_CONTEXT else SNIPPETS_SHARE_OF_SHORT_CONTEXT

@@ -133,13 +133,17 @@ async def wait_for(connection: Connection, ticket: Ticket, prepared: Prepared, a
 
 def accept(connection: Connection, *arguments: Any) -> None:
     """The command that an editor runs when a suggestion was taken. It is counted, no more."""
-    connection.session.accepted += 1
+    connection.session.suggestions.accepted += 1
 
 
 def receipt(connection: Connection, params: Any) -> dict[str, Any]:
     """`sopilka/receipt {id}`: why a suggestion is what it is; `id` is its command's argument."""
     identifier = getattr(params, "id", None)
-    found = connection.session.receipts.get(identifier) if isinstance(identifier, str) else None
+    found = (
+        connection.session.suggestions.latest.get(identifier)
+        if isinstance(identifier, str)
+        else None
+    )
     if found is None:
         raise invalid_params(f"no suggestion has the id {identifier!r}, or it is too old")
     return receipt_json(str(identifier), found)

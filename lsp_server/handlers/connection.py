@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from lsp_server.session import Session, Status
 from lsp_server.settings import SECTION
 
 log = logging.getLogger(__name__)
+REPORT_SECONDS = 0.2
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class Connection:
     # Progress tokens by job; None while the client has not yet agreed to show it.
     _progress: dict[str, int | None] = field(default_factory=dict)
     _last_token: int = 0
+    _next_report: float = 0.0
     _last_status: Status | None = None
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -63,7 +66,7 @@ class Connection:
             types.ShowMessageParams(types.MessageType.Warning, message),
         )
 
-    def progress(self, job: str, message: str | None, percentage: int | None = None) -> None:
+    def progress(self, job: str, message: str | None, percentage: int | None) -> None:
         window = self.capabilities.window
         if window is None or not window.work_done_progress:
             return
@@ -72,10 +75,18 @@ class Connection:
         elif job not in self._progress:
             self._progress[job] = None
             self.spawn(self._begin_progress(job, message))
-        elif (token := self._progress[job]) is not None:
+        elif (token := self._progress[job]) is not None and self._may_report():
             self._send_progress(
                 token, types.WorkDoneProgressReport(message=message, percentage=percentage)
             )
+
+    def _may_report(self) -> bool:
+        """Some times a second are enough for a progress bar."""
+        now = time.monotonic()
+        if now < self._next_report:
+            return False
+        self._next_report = now + REPORT_SECONDS
+        return True
 
     async def _begin_progress(self, job: str, message: str) -> None:
         self._last_token += 1
@@ -115,6 +126,13 @@ class Connection:
         workspace = self.capabilities.workspace
         return workspace is not None and bool(workspace.configuration)
 
+    @property
+    def tells_of_files(self) -> bool:
+        """Whether the client can be asked to tell of changed files."""
+        workspace = self.capabilities.workspace
+        files = workspace.did_change_watched_files if workspace else None
+        return files is not None and bool(files.dynamic_registration)
+
     async def pull_configuration(self) -> Any:
         """The value of our section; raises what the protocol raises when the client refuses."""
         items = [types.ConfigurationItem(section=SECTION)]
@@ -129,11 +147,11 @@ class Connection:
         if workspace is None:
             return
         wanted: list[tuple[str, Any]] = []
-        settings, files = workspace.did_change_configuration, workspace.did_change_watched_files
+        settings = workspace.did_change_configuration
         if settings is not None and settings.dynamic_registration:
             options = types.DidChangeConfigurationRegistrationOptions(section=SECTION)
             wanted.append((types.WORKSPACE_DID_CHANGE_CONFIGURATION, options))
-        if files is not None and files.dynamic_registration:
+        if self.tells_of_files:
             everything = [types.FileSystemWatcher(glob_pattern="**/*")]
             watch = types.DidChangeWatchedFilesRegistrationOptions(watchers=everything)
             wanted.append((types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watch))

@@ -42,6 +42,7 @@ def roots_of(params: types.InitializeParams) -> tuple[str, ...]:
 def initialized(connection: Connection, params: types.InitializedParams) -> None:
     """Loads the index and the model behind the client's back, with the client's own settings."""
     connection.register()
+    connection.session.watches_files = not connection.tells_of_files
     connection.session.tell()
     connection.spawn(_start(connection))
 

@@ -21,5 +21,5 @@ def status(connection: Connection, params: Any) -> dict[str, Any]:
         "symbols": counts.symbols,
         "documents": counts.documents,
         "memoryTokens": engine.memory_tokens if engine else 0,
-        "accepted": session.accepted,
+        "accepted": session.suggestions.accepted,
     }

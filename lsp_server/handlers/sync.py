@@ -7,6 +7,7 @@ import logging
 from lsprotocol import types
 
 from indexer import Close, Edit, Open, Replace
+from indexer.ignore import IGNORE_FILES
 from lsp_server.convert import edits_of, path_of
 from lsp_server.handlers.connection import Connection
 
@@ -44,7 +45,10 @@ def _is_partial(change: types.TextDocumentContentChangeEvent) -> bool:
 
 
 def did_save(connection: Connection, params: types.DidSaveTextDocumentParams) -> None:
-    connection.session.saved(path_of(params.text_document.uri))
+    """The text is known already. An ignore file that was saved counts from now on."""
+    path = path_of(params.text_document.uri)
+    if path.endswith(IGNORE_FILES):
+        connection.session.files_changed((path,))
 
 
 def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) -> None:
@@ -57,7 +61,4 @@ def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) 
 def did_change_watched_files(
     connection: Connection, params: types.DidChangeWatchedFilesParams
 ) -> None:
-    gone = types.FileChangeType.Deleted
-    connection.session.files_changed(
-        tuple((path_of(change.uri), change.type != gone) for change in params.changes)
-    )
+    connection.session.files_changed(tuple(path_of(change.uri) for change in params.changes))

@@ -65,8 +65,16 @@ def test_several_lines_only_where_an_empty_block_begins(around: str, several: bo
 
 @pytest.mark.parametrize(
     ("line", "possible"),
-    [("x = $0", True), ("f($0)", True), ('f("$0")', True), ("f($0, x)", False),
-     ("na$0me = 1", False), ("$0name", False), ("f($0);", True), ("name$0 = 1", False)],
+    [
+        ("x = $0", True),
+        ("f($0)", True),
+        ('f("$0")', True),
+        ("f($0, x)", False),
+        ("na$0me = 1", False),
+        ("$0name", False),
+        ("f($0);", True),
+        ("name$0 = 1", False),
+    ],
 )
 def test_nothing_in_the_middle_of_code(line: str, possible: bool) -> None:
     before, after = line.split("$0")
@@ -119,9 +127,7 @@ def test_a_closing_bracket_belongs_to_its_block_unless_it_is_there() -> None:
 
 def test_going_round_in_circles_is_cut() -> None:
     assert check("x = [$0", "1, " * 30) == "<cut_repetition>"
-    assert check("def f():\n    $0", "a()\n    b()\n    a()\n    b()\n    a()") == (
-        "a()\n    b()"
-    )
+    assert check("def f():\n    $0", "a()\n    b()\n    a()\n    b()\n    a()") == ("a()\n    b()")
     assert check("def f():\n    $0", "a()\n" + "    a()\n" * 5) == "a()"
     assert check("x = '$0", "=" * 40) == "<cut_repetition>"
     # Two alike lines are no circle.

@@ -1,0 +1,214 @@
+"""The pipeline: context, prompt, model, filters; text in, text out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from inline_snapshot import snapshot
+
+from lsp_server.features.completion import Completion, Silence
+from lsp_server.features.healing import heals, split_line, without_held
+from tests.lsp_server.check import FIM, check_completion, prompt_of, run_completion
+
+
+def test_a_line_is_continued() -> None:
+    assert check_completion("total = pri$0\n", "ce * count\nmore") == snapshot(
+        "insert 'ce * count'"
+    )
+
+
+def test_the_definitions_that_are_needed_are_in_the_context() -> None:
+    source = """\
+-- shop/price.py --
+def price_of(name: str, *, taxed: bool = True) -> float:
+    \"\"\"What a thing costs.\"\"\"
+    return 1.0
+-- main.py --
+from shop.price import price_of
+
+cost = price_of($0
+"""
+    assert check_completion(source, '"tea")') == snapshot("""\
+insert '"tea")'
+from shop/price.py:1-1 (definition of price_of)\
+""")
+
+
+def test_several_lines_in_an_empty_block() -> None:
+    source = "def area(a, b):\n    $0\n\nprint(area(1, 2))\n"
+    model = "c = a * b\n    return c\n\nprint(area(1, 2))"
+    assert check_completion(source, model) == snapshot("insert 'c = a * b\\n    return c'")
+    assert check_completion(source, model, multiline="never") == snapshot("insert 'c = a * b'")
+
+
+def test_the_editors_closing_bracket_is_replaced() -> None:
+    assert check_completion("x = max(a, $0)\n", "b) + 1") == snapshot(
+        "insert 'b) + 1' in place of ')'"
+    )
+    assert check_completion("x = max(a, $0)\n", "b") == snapshot("insert 'b'")
+
+
+def test_nothing_is_asked_in_the_middle_of_code() -> None:
+    assert check_completion("x = $0foo(1)\n", "bar") == snapshot(
+        "silence: the cursor is in the middle of code"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "shown"),
+    [
+        ("x = $0\n", "foo bar(", None),
+        ("x = $0\n", "foo(bar", "foo(bar"),
+        ("x = foo(a$0\n", ", b)) + (", ", b)"),
+        ("x = foo(a,$0\n", " b,", " b,"),
+        ("x = foo(a, [$0])\n", "b, c", "b, c"),
+        ("x = foo(\n    a,\n    $0\n)\n", "b=1,", "b=1,"),
+        ("x = foo(\n    a,\n    $0\n)\n", "b = 1; c", None),
+        ("def f(a):\n    $0\n", "b = a\n    c = = b", "b = a"),
+        ("def f(a):\n    $0\n", '"""Return a', '"""Return a'),
+        ("def f(a):\n    $0\n", '"""Return a."""', '"""Return a."""'),
+        ("def f(a):\n    return$0\n\nx = (\n", " a b", None),
+        ("def f(a):\n    return$0\n\nx = (\n", " a", " a"),
+        ("for x in $0\n", "range(3):", "range(3):"),
+        ("class A:\n    def f($0\n        return 1\n", "self):", "self):"),
+        ("x = {\n    'a': $0\n}\n", "1,", "1,"),
+        ("-- a.go --\nfunc f() {\n\tif x $0\n}\n", "{", "{"),
+        ("-- a.js --\nconst a = [1, 2].map($0)\n", "(x) => x + 1", "(x) => x + 1"),
+        ("-- a.js --\nfunction f() {\n  return $0\n}\n", "1 +;", None),
+    ],
+)
+def test_only_what_parses_in_its_place_is_shown(source: str, model: str, shown: str | None) -> None:
+    language = {"a.go": "go", "a.js": "javascript"}.get(source[3:7], "python")
+    found = check_completion(source, model, language=language).split("\n")[0]
+    wanted = "silence: the suggestion would add a syntax error"
+    assert found == (wanted if shown is None else f"insert {shown!r}")
+
+
+def test_an_unknown_language_is_not_parsed() -> None:
+    assert check_completion("-- a.txt --\nfoo $0\n", "bar (", language=None) == snapshot(
+        "insert 'bar ('"
+    )
+
+
+def test_low_confidence_is_silent_only_when_nobody_asked() -> None:
+    unsure = {"min_confidence": 1.0}
+    assert check_completion("x = $0\n", "1", automatic=True, **unsure) == snapshot(
+        "silence: confidence 1.00 is below completion.minConfidence"
+    )
+    assert check_completion("x = $0\n", "1", **unsure) == snapshot("insert '1'")
+
+
+def test_positions_at_the_ends_of_a_text() -> None:
+    assert check_completion("$0", "import os") == snapshot("insert 'import os'")
+    assert check_completion("import os\n$0", "import re") == snapshot("insert 'import re'")
+
+
+def test_bytes_and_characters_are_not_confused() -> None:
+    assert check_completion("é = '😀'; x = f(é$0)\n", ", 1)") == snapshot(
+        "insert ', 1)' in place of ')'"
+    )
+
+
+# The prompt
+
+
+def test_the_prompt_has_the_most_stable_parts_first() -> None:
+    source = """\
+-- b.py --
+def helper(a):
+    return a
+-- main.py --
+import b
+
+b.helper($0
+rest = 1
+"""
+    assert prompt_of(source) == snapshot("""\
+<file>b.py
+def helper(a):
+<file>main.py
+import b
+
+b.helper(\
+""")
+    assert prompt_of(source, prompt_format=FIM) == snapshot("""\
+<file>b.py
+def helper(a):
+<file>main.py
+<prefix>import b
+
+<suffix>
+rest = 1
+<middle>b.helper(\
+""")
+
+
+def test_a_long_text_is_cut_at_its_start_and_the_cut_moves_in_steps() -> None:
+    lines = [f"name_{number} = {number}\n" for number in range(200)]
+    shown = [
+        prompt_of("".join(lines) + "x" * typed + " = $0", max_context=600, max_tokens=16)
+        for typed in range(1, 60, 3)
+    ]
+    starts = {text.split("\n")[1] for text in shown}
+    assert len(starts) <= 2
+    assert all(len(text) <= 600 - 16 for text in shown)
+    assert all(text.endswith(" =") for text in shown)
+
+
+@given(st.integers(200, 700), st.integers(1, 120), st.integers(0, 60), st.sampled_from("ab é"))
+def test_prompt_and_answer_always_fit_the_context(
+    max_context: int, max_tokens: int, lines: int, letter: str
+) -> None:
+    source = "word = 12\n" * lines + letter * lines + "$0\n" + "y = 1\n" * lines
+    found, runner = run_completion(
+        source, "= 1", max_context=max_context, max_tokens=max_tokens, prompt_format=FIM
+    )
+    assert isinstance(found, Completion | Silence)
+    assert runner.runs
+
+
+# Token healing
+
+
+@pytest.mark.parametrize(
+    ("line", "kept", "held"),
+    [
+        ("    return len", "    return", " len"),
+        ("x = ", "x =", " "),
+        ("    ", "", "    "),
+        ("self.foo_ba", "self.foo", "_ba"),
+        ("f(a, b)", "f(a, b)", ""),
+        ("x = 12", "x = 12", ""),
+        ("", "", ""),
+        ("größe", "", "größe"),
+    ],
+)
+def test_what_is_held_back(line: str, kept: str, held: str) -> None:
+    assert split_line(line) == (kept, held)
+
+
+def test_the_model_must_write_the_unfinished_word_anew() -> None:
+    assert heals("", " len") == "not yet"
+    assert heals(" le", " len") == "not yet"
+    assert heals(" lex", " len") == "no"
+    assert heals(" length", " len") == "yes"
+    assert heals("    x", "    ") == "yes"
+    assert heals("     x", "    ") == "no"
+
+
+def test_where_the_word_does_not_come_back_the_whole_line_is_asked() -> None:
+    """The scripted model continues any prompt with its script: here it starts in mid-word only."""
+    found, runner = run_completion("value = pri$0\n", "ce")
+    assert isinstance(found, Completion)
+    assert found.text == "ce"
+    # The prompt ended before the held back word.
+    assert bytes(runner.runs[0][0].tokens.tolist()).endswith(b"value =")
+
+
+@given(st.floats(0, 1), st.floats(0.01, 1))
+def test_confidence_without_the_held_text_stays_a_probability(
+    confidence: float, held: float
+) -> None:
+    adjusted = without_held(confidence, held)
+    assert confidence - 1e-9 <= adjusted <= 1
