@@ -75,6 +75,12 @@ def _parser() -> argparse.ArgumentParser:
         help="the embedding and the output head, which share their bytes if tied (default int8)",
     )
     add("--block", type=int, choices=(32, 64), default=32, help="weights per scale (default 32)")
+    add(
+        "--trained-grid",
+        action="store_true",
+        help="int4 experts: keep the plain grid, max|w| / 7, that the checkpoint was trained on; "
+        "by default each block's scale is searched for the least error",
+    )
     add("--name", default="", help="how the model is called (default: the checkpoint's folder)")
     add("--context", type=int, default=0, help="tokens that fit the cache (default: the model's)")
     add(
@@ -91,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _options(arguments: argparse.Namespace) -> Options:
     def scheme(kind: str) -> Scheme:
-        return Scheme(_BITS[kind], arguments.block)
+        return Scheme(_BITS[kind], arguments.block, searched=not arguments.trained_grid)
 
     return Options(
         schemes=Schemes(

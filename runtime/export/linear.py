@@ -16,10 +16,16 @@ _INT8_ACTIVATIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How weights are stored: 4 or 8 bits, one scale for `block` columns, or 32 for float32."""
+    """How weights are stored: 4 or 8 bits, one scale for `block` columns, or 32 for float32.
+
+    `searched` lets the experts' int4 scales be searched for the least error; otherwise they are
+    those of the plain grid, as always for matrices. A checkpoint that was trained on the plain
+    grid is best left on it.
+    """
 
     bits: int
     block: int
+    searched: bool = True
 
     def as_dict(self) -> dict[str, int]:
         """Return the entry for the manifest."""

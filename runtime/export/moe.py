@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from runtime.config import ModelConfig
 from runtime.export.graph import MICROSOFT, PAGE, GraphBuilder
 from runtime.export.linear import Scheme
-from runtime.export.quantize import ErrorMeter
+from runtime.export.quantize import ErrorMeter, round_to_plain_grid
 from runtime.ops import DOMAIN
 from runtime.ops.expert_dispatch.pack import (
     Attributes,
@@ -71,7 +71,12 @@ def mixture_of_experts(
 
 
 def _round(weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter) -> Quantized:
-    quantized = quantize(weight[None], scheme.bits, scheme.block)
+    if scheme.bits == 4 and not scheme.searched:
+        steps, scales = round_to_plain_grid(weight, scheme.bits, scheme.block)
+        halves = scales.astype(np.float16)
+        quantized = Quantized(steps[None], halves[None], scheme.bits, scheme.block)
+    else:
+        quantized = quantize(weight[None], scheme.bits, scheme.block)
     meter.add(weight, quantized.dequantize()[0])
     return quantized
 

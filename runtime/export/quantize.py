@@ -34,20 +34,30 @@ class QuantizedMatrix:
 
 
 def quantize_matrix(weight: NDArray[np.float32], bits: int, block: int) -> QuantizedMatrix:
-    """Round a matrix [rows, columns] to the nearest of 2^bits - 1 steps in each block.
+    """Round a matrix [rows, columns] to its plain grid (see `round_to_plain_grid`)."""
+    steps, scales = round_to_plain_grid(weight, bits, block)
+    values = (steps.astype(np.int16) + 2 ** (bits - 1)).astype(np.uint8)
+    values = values.reshape(*scales.shape, block)
+    if bits == 4:
+        values = values[..., 0::2] | (values[..., 1::2] << 4)
+    return QuantizedMatrix(np.ascontiguousarray(values), scales, bits, block)
 
-    The scale is max|w| / (2^(bits-1) - 1), so zero stays zero and the grid is symmetric.
+
+def round_to_plain_grid(
+    weight: NDArray[np.float32], bits: int, block: int
+) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Return steps int8 [rows, columns] and scales float32 [rows, columns / block].
+
+    A block's scale is max|w| / (2^(bits-1) - 1): zero stays zero and the grid is symmetric.
+    Training with fake quantization uses this grid too.
     """
     rows, columns = weight.shape
     blocks = weight.reshape(rows, columns // block, block)
     top = 2 ** (bits - 1) - 1
     scales = (np.abs(blocks).max(axis=-1) / np.float32(top)).astype(np.float32)
     divisor = np.where(scales == 0, np.float32(1), scales)[..., None]
-    steps = np.clip(np.rint(blocks / divisor), -top, top) + (top + 1)
-    values = steps.astype(np.uint8)
-    if bits == 4:
-        values = values[..., 0::2] | (values[..., 1::2] << 4)
-    return QuantizedMatrix(np.ascontiguousarray(values), scales, bits, block)
+    steps = np.clip(np.rint(blocks / divisor), -top, top).astype(np.int8)
+    return steps.reshape(rows, columns), scales
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from runtime.bundle import Bundle
 from runtime.export.errors import ExportError
+from runtime.export.linear import Scheme
+from runtime.export.quantize import quantize_matrix
 from runtime.export.qwen3_moe import read_config
 from runtime.export.write import Options, export_bundle
 from runtime.ops.expert_dispatch.pack import unpack_down, unpack_gate_up
@@ -85,6 +88,30 @@ def test_packed_experts_begin_at_a_page_and_hold_the_weights() -> None:
         for part, found in (("gate", gate), ("up", up), ("down", down)):
             name = f"model.layers.1.mlp.experts.{expert}.{part}_proj.weight"
             np.testing.assert_array_equal(found.values[expert], checkpoint.read(name))
+
+
+def expert_error(path: Path, tensors: dict[str, Any], searched: bool) -> float:
+    path.mkdir()
+    plan = replace(schemes("int4", "int8", "int8"), experts=Scheme(4, 32, searched))
+    source = write_checkpoint(path / "c", tensors=tensors)
+    error = export_bundle(source, path / "b", Options(schemes=plan)).quantization
+    return float(error["relative_rms_error"]["layers"][0]["experts"])
+
+
+def test_experts_that_were_trained_on_the_plain_grid_stay_on_it(tmp_path: Path) -> None:
+    tensors = weights()
+    for name, weight in tensors.items():
+        if ".experts." in name:
+            tensors[name] = quantize_matrix(weight, 4, 32).dequantize()
+    # Only the scales are rounded, to float16.
+    assert expert_error(tmp_path / "plain", tensors, searched=False) < 0.0005
+
+
+def test_other_experts_fare_better_with_searched_scales(tmp_path: Path) -> None:
+    searched, plain = (
+        expert_error(tmp_path / str(choice), weights(), choice) for choice in (True, False)
+    )
+    assert 0 < searched < 0.9 * plain  # Measured 0.083 and 0.098.
 
 
 def external_places(bundle: Bundle) -> dict[str, tuple[int, int]]:
