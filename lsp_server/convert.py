@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote, unquote, urlsplit
 
 from lsprotocol import types
 
 from indexer import ByteEdit, Encoding, LineIndex
-from lsp_server.features.completion import Completion, Receipt
+from lsp_server.features.completion import Completion
 from lsp_server.protocol import ACCEPT_COMMAND
 
 _DRIVE = re.compile(r"/?([A-Za-z]):(?=/|$)")
@@ -185,41 +185,3 @@ def _label(word: str, text: str) -> str:
     first, _, more = text.partition("\n")
     label = (word + first).strip() or more.strip().split("\n", 1)[0]
     return f"{label} …" if more else label
-
-
-def receipt_json(identifier: str, completion: Completion) -> dict[str, Any]:
-    """The receipt of a completion as JSON, for `sopilka/receipt` and the command line."""
-    return {
-        "id": identifier,
-        "text": completion.text,
-        "replaced": completion.end - completion.start,
-        **receipt_fields(completion.receipt),
-    }
-
-
-def receipt_fields(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "model": receipt.model,
-        "confidence": receipt.confidence,
-        "finishReason": receipt.finish_reason,
-        "multiline": receipt.multiline,
-        "context": [
-            {
-                "path": span.path,
-                "start_line": span.start_line,
-                "end_line": span.end_line,
-                "tokens": span.tokens,
-                "why": span.why,
-                "name": span.name,
-            }
-            for span in receipt.context
-        ],
-        "sections": dict(receipt.sections),
-        "milliseconds": {name: round(value, 3) for name, value in receipt.milliseconds.items()},
-        "usage": {
-            "prompt": receipt.usage.prompt,
-            "reused": receipt.usage.reused,
-            "computed": receipt.usage.computed,
-            "generated": receipt.usage.generated,
-        },
-    }

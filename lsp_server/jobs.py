@@ -55,6 +55,11 @@ class Jobs:
         else:
             self._spawn(work)
 
+    async def finished(self) -> None:
+        """Waits until no job that was told of is under way."""
+        while self.messages:
+            await asyncio.wait([task for task in self._tasks.values() if not task.done()])
+
     def report(self, name: str, message: str, percentage: int | None = None) -> None:
         """How far a job is; `messages` keep what it was begun with."""
         self.tell(name, message, percentage)

@@ -17,7 +17,6 @@ from lsp_server.convert import (
     inline_item,
     offset_of,
     path_of,
-    receipt_json,
 )
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence, finish
 from lsp_server.handlers.connection import Connection
@@ -26,6 +25,7 @@ from lsp_server.protocol import (
     content_modified,
     invalid_params,
 )
+from lsp_server.receipt import receipt_json
 from lsp_server.session import Ticket
 
 Answer = Coroutine[Any, Any, Any]

@@ -43,7 +43,6 @@ def initialized(connection: Connection, params: types.InitializedParams) -> None
     """Loads the index and the model behind the client's back, with the client's own settings."""
     connection.register()
     connection.session.watches_files = not connection.tells_of_files
-    connection.session.tell()
     connection.spawn(_start(connection))
 
 
