@@ -352,9 +352,17 @@ def test_status_line_follows_the_server(editor: Editor) -> None:
     shows("sopilka ...")
     tell(kind="Normal", message="", busy=False)
     shows("sopilka")
-    tell(token="crawl", title="Indexing", message="50% of 12 files")
-    shows("sopilka Indexing 50 of 12 files")
+    tell(token="crawl", title="Sopilka: index", message="50% of 12 files")
+    shows("sopilka index 50 of 12 files")
     editor.lua("require('sopilka.client').status().progress = {}")
+    long = "größer " * 9
+    tell(kind="Error", message=long, busy=False)
+    shows(f"sopilka {long[:39]}…")
+    editor.nvim.command("Sopilka status")
+    editor.wait(editor.messages, "the whole of it")
+    assert editor.messages() == [f"sopilka: attached; {long}; servers running: 1"]
+    tell(kind="Normal", message="", busy=False)
+    shows("sopilka")
 
 
 def test_checkhealth(editor: Editor) -> None:

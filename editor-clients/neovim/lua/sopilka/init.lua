@@ -153,10 +153,13 @@ function M.statusline()
   local status = client_of.status()
   local said = config.enabled and status.message or 'off'
   for _, progress in pairs(config.enabled and status.progress or {}) do
-    said = progress.title .. ' ' .. progress.message
+    said = progress.title:gsub('^Sopilka:?%s*', '') .. ' ' .. progress.message
   end
   if said == '' then
     said = status.busy and '...' or (status.kind ~= 'Normal' and status.kind:lower() or '')
+  end
+  if vim.fn.strchars(said) > 40 then
+    said = vim.fn.strcharpart(said, 0, 39) .. '…'
   end
   -- A percent sign would be read as an item of the status line.
   return (('sopilka ' .. said):gsub('%%', ''):gsub('%s+', ' '):gsub(' $', ''))
@@ -172,8 +175,11 @@ M.commands = {
     vim.defer_fn(attach_all, 100)
   end,
   status = function()
-    local phrase, running = M.statusline(), #client_of.clients()
-    client_of.notify(('%s; servers running: %d'):format(phrase ~= '' and phrase or 'not attached here', running))
+    local status, running = client_of.status(), #client_of.clients()
+    local said = #client_of.clients(api.nvim_get_current_buf()) > 0 and 'attached' or 'not attached here'
+    said = said .. (config.enabled and '' or '; suggestions are off')
+    said = said .. (status.message ~= '' and '; ' .. status.message or '')
+    client_of.notify(('%s; servers running: %d'):format(said, running))
   end,
 }
 
