@@ -75,8 +75,11 @@ def find_holes(root: Path, count: int, seed: int) -> list[Hole]:
 
 
 def is_worth_hiding(line: str) -> bool:
+    """Lines whose rest follows from what is there: not prose, and no new name for a person to invent."""
     code = line.strip()
-    return 16 <= len(code) <= 80 and code[0].isalpha() and code[-1] in "):]," and '"""' not in code
+    if not 16 <= len(code) <= 80 or '"""' in code or code.startswith(("def ", "class ")):
+        return False
+    return code[0].isalpha() and code[-1] in "):]," and any(mark in code for mark in "=(:.[")
 
 
 def make_hole(path: Path, lines: list[str], number: int, source: random.Random) -> Hole:
