@@ -75,7 +75,7 @@ def find_holes(root: Path, count: int, seed: int) -> list[Hole]:
 
 
 def is_worth_hiding(line: str) -> bool:
-    """Lines whose rest follows from what is there: not prose, and no new name for a person to invent."""
+    """Lines whose rest follows from what is there: not prose, and no name still to be invented."""
     code = line.strip()
     if not 16 <= len(code) <= 80 or '"""' in code or code.startswith(("def ", "class ")):
         return False
