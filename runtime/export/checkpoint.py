@@ -61,7 +61,9 @@ class Checkpoint:
         dtype = {"F32": "<f4", "F16": "<f2", "BF16": "<u2"}[info.dtype]
         raw = np.memmap(info.file, dtype=dtype, mode="r", offset=info.start, shape=info.shape)
         if info.dtype == "BF16":  # The upper half of a float32.
-            values = (raw.astype("<u4") << 16).view(np.float32)
+            halves = raw.astype("<u4")
+            halves <<= 16
+            values = halves.view(np.float32)
         else:
             values = raw.astype(np.float32)
         if not np.isfinite(values).all():

@@ -66,7 +66,7 @@ class GraphBuilder:
         return name
 
     def stream(
-        self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], alignment: int
+        self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], alignment: int = VECTOR
     ) -> _Stream:
         """Return a context manager to write a tensor to the weights file in pieces."""
         self._weights.write(bytes(-self._weights.tell() % alignment))

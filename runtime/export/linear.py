@@ -12,6 +12,7 @@ from runtime.export.quantize import ErrorMeter, quantize_matrix
 
 # MatMulNBits: compute with int8 activations, the only fast level for 8-bit weights on a CPU.
 _INT8_ACTIVATIONS = 4
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,19 @@ def add_matrix(
     if scheme.bits == 32:
         graph.weight(f"{name}.weight", weight)
         return
-    quantized = quantize_matrix(weight, scheme.bits, scheme.block)
-    meter.add(weight, quantized.dequantize())
-    graph.weight(f"{name}.weight", quantized.values)
-    graph.weight(f"{name}.scales", quantized.scales)
+    rows, columns = weight.shape
+    blocks = columns // scheme.block
+    shape = (rows, blocks, scheme.block * scheme.bits // 8)
+    scales = np.empty((rows, blocks), dtype=np.float32)
+    with graph.stream(f"{name}.weight", np.dtype(np.uint8), shape) as file:
+        # In slices of rows: an embedding is large, and each step would copy all of it.
+        for start in range(0, rows, _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            quantized = quantize_matrix(weight[part], scheme.bits, scheme.block)
+            meter.add(weight[part], quantized.dequantize())
+            scales[part] = quantized.scales
+            file.write(quantized.values.data)
+    graph.weight(f"{name}.scales", scales)
 
 
 def multiply(

@@ -111,7 +111,7 @@ def test_other_experts_fare_better_with_searched_scales(tmp_path: Path) -> None:
     searched, plain = (
         expert_error(tmp_path / str(choice), weights(), choice) for choice in (True, False)
     )
-    assert 0 < searched < 0.9 * plain  # Measured 0.083 and 0.098.
+    assert 0 < searched < 0.9 * plain  # Measured 0.084 and 0.098.
 
 
 def external_places(bundle: Bundle) -> dict[str, tuple[int, int]]:
