@@ -3,13 +3,14 @@
 from indexer.changes import ByteEdit, Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
 from indexer.crawl import Batch, Crawler, Progress
-from indexer.document import Document, Scope, syntax_errors
+from indexer.document import Document, syntax_errors
 from indexer.extract import extract
 from indexer.facts import Chunk, FileFacts, Import, Kind, Reference, Role, Symbol
 from indexer.ignore import Rules, Verdict
 from indexer.index import Index, Status
 from indexer.language import Language, language_of
 from indexer.line_index import Encoding, LineIndex
+from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import Snippet
 from indexer.watch import Watcher

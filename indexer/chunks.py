@@ -25,7 +25,6 @@ from indexer.facts import (
     Chunk,
     Kind,
 )
-from indexer.secrets import mask_secrets
 
 MIN_LINES, MAX_LINES = 20, 40
 MAX_TERMS_BYTES = 20_000
@@ -38,8 +37,7 @@ HOLDING = np.array([kind in CONTAINERS for kind in Kind])
 def chunks_of(
     text: bytes, symbols: NDArray[np.int32], starts: NDArray[np.int64]
 ) -> tuple[Chunk, ...]:
-    """The chunks of a text, given its symbols [n, WIDTH] and where its lines start."""
-    text = mask_secrets(text)
+    """The chunks of a text without secrets; `symbols` is [n, WIDTH], `starts` its lines."""
     bounds = [*starts.tolist(), len(text)]
     cuts = _cut_lines(symbols, starts)
     return tuple(

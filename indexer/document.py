@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 import tree_sitter
 
 from indexer.changes import ByteEdit
-from indexer.extract import DocumentExtractor, extract
+from indexer.extract import DocumentExtractor
 from indexer.facts import FileFacts
 from indexer.language import Language, languages
 from indexer.line_index import LineIndex
+from indexer.scope import Scope, scope_at
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The syntax around an offset."""
-
-    kind: str  # "module", "function", "class" or "block"
-    start: int
-    end: int
-    is_empty_block: bool  # whether its body holds no statement yet
 
 
 class Document:
@@ -109,26 +99,8 @@ class Document:
 
     def scope_at(self, offset: int) -> Scope:
         """The innermost block around an offset; the whole text where there is none."""
-        tree = self.tree
-        if tree is None:
-            return Scope("module", 0, len(self.text), not self.text.strip())
-        node = tree.root_node.descendant_for_byte_range(offset, offset)
-        while node is not None and node.parent is not None:
-            body = node.child_by_field_name("body")
-            if body is not None and node.start_byte < offset <= max(node.end_byte, offset):
-                empty = body.named_child_count == 0
-                return Scope(_scope_kind(node.type), node.start_byte, node.end_byte, empty)
-            node = node.parent
-        return Scope("module", 0, len(self.text), not self.text.strip())
-
-
-def _scope_kind(node_type: str) -> str:
-    if any(
-        word in node_type for word in ("function", "method", "lambda", "closure", "constructor")
-    ):
-        return "function"
-    words = ("class", "struct", "interface", "impl", "enum", "trait")
-    return "class" if any(word in node_type for word in words) else "block"
+        indented = self.language is not None and self.language.docstring == "inside"
+        return scope_at(self.text, offset, self.tree, indented)
 
 
 def syntax_errors(language: str, text: bytes, start: int = 0, end: int | None = None) -> int:
@@ -150,13 +122,6 @@ def count_errors(node: tree_sitter.Node, start: int, end: int, limit: int | None
         count += node.is_error or node.is_missing
         pending += node.children
     return count
-
-
-def fresh_facts(document: Document) -> FileFacts | None:
-    """What `document.facts` must equal: the facts of its text, taken the plain way."""
-    if document.language is None or document.tree is None:
-        return None
-    return extract(document.path, document.language, document.text)
 
 
 def to_bytes(text: str | bytes) -> bytes:

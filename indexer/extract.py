@@ -39,6 +39,7 @@ from indexer.fragments import (
 from indexer.language import Language
 from indexer.line_index import line_starts
 from indexer.names import Names
+from indexer.secrets import mask_ranges, secret_ranges
 
 
 def extract(path: str, language: Language, text: bytes) -> FileFacts:
@@ -94,6 +95,7 @@ def assemble(
     if language.docstring == "above":
         _attach_comments(text, symbols, parts.joined_comments())
     table = _renumber(symbols, references, names)
+    secrets = secret_ranges(text)
     return FileFacts(
         path=path,
         language=language.name,
@@ -105,7 +107,8 @@ def assemble(
         owners=owners,
         reference_rows=references.tobytes(),
         imports=tuple(parts.imports),
-        chunks=chunks_of(text, symbols, starts),
+        chunks=chunks_of(mask_ranges(text, secrets), symbols, starts),
+        secrets=secrets,
         has_errors=has_errors,
     )
 

@@ -148,6 +148,7 @@ class FileFacts:
     reference_rows: bytes  # int32 [references, 3]: name, start, role; by start
     imports: tuple[Import, ...]
     chunks: tuple[Chunk, ...]
+    secrets: tuple[tuple[int, int], ...]  # byte ranges of key material, to be masked
     has_errors: bool
 
     @property

@@ -11,7 +11,7 @@ class FileTable:
 
     def __init__(self) -> None:
         self._paths: set[str] = set()
-        self._by_name: dict[str, dict[str, None]] = {}
+        self._by_tail: dict[str, dict[str, None]] = {}  # by name, and by folder and name
         self._by_folder: dict[str, dict[str, None]] = {}
         self._folders_by_name: dict[str, dict[str, None]] = {}
 
@@ -20,7 +20,8 @@ class FileTable:
             return
         self._paths.add(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
-        self._by_name.setdefault(name, {})[path] = None
+        for tail in _tails(folder, name):
+            self._by_tail.setdefault(tail, {})[path] = None
         if folder not in self._by_folder:
             self._folders_by_name.setdefault(folder.rsplit("/", 1)[-1], {})[folder] = None
         self._by_folder.setdefault(folder, {})[path] = None
@@ -30,7 +31,8 @@ class FileTable:
             return
         self._paths.remove(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
-        _drop(self._by_name, name, path)
+        for tail in _tails(folder, name):
+            _drop(self._by_tail, tail, path)
         _drop(self._by_folder, folder, path)
         if folder not in self._by_folder:
             _drop(self._folders_by_name, folder.rsplit("/", 1)[-1], folder)
@@ -44,10 +46,10 @@ class FileTable:
     def ending_with(self, ending: str, near: str) -> list[str]:
         """Files whose last path components are `ending`, those closest to `near` first."""
         ending = ending.strip("/")
-        name = ending.rsplit("/", 1)[-1]
+        tail = "/".join(ending.rsplit("/", 2)[-2:])
         found = [
             path
-            for path in self._by_name.get(name, ())
+            for path in self._by_tail.get(tail, ())
             if path.endswith("/" + ending) or path == ending
         ]
         return sorted(found, key=lambda path: closeness(path, near)) if len(found) > 1 else found
@@ -65,6 +67,10 @@ class FileTable:
 
     def in_folder(self, folder: str) -> Iterable[str]:
         return self._by_folder.get(folder, {}).keys()
+
+
+def _tails(folder: str, name: str) -> tuple[str, str]:
+    return name, f"{folder.rsplit('/', 1)[-1]}/{name}"
 
 
 def closeness(path: str, near: str) -> tuple[int, int, str]:

@@ -20,7 +20,7 @@ from indexer.files import FileTable, name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.lexical import ChunkIndex
-from indexer.secrets import mask_secrets
+from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import Snippet
 from indexer.symbol_table import SymbolTable
 from indexer.walk import read_source
@@ -51,7 +51,7 @@ class Index:
         self._files = FileTable()
         self._chunks = ChunkIndex()
         self._repository = search.Repository(
-            self._table, self._files, self._chunks, self.text_of, self._is_current
+            self._table, self._files, self._chunks, self._current_text
         )
 
     def apply(self, change: Change) -> None:
@@ -121,15 +121,26 @@ class Index:
         text, _ = read_source(path, self.rules)
         return None if text is None else mask_secrets(text)
 
-    def _is_current(self, path: str, text: bytes) -> bool:
-        """Whether a text is the one that the facts of its path were taken from."""
+    def _current_text(self, path: str) -> bytes | None:
+        """The text that the facts of a path were taken from, key material masked.
+
+        The rules have passed a text with this digest already, so they are not asked again.
+        """
         facts = self._table.facts(path)
         if facts is None:
-            return False
-        if path in self._documents or facts.digest == digest_of(text):
-            return True
-        self._stale.add(path)
-        return False
+            return None
+        document = self._documents.get(path)
+        if document is not None:
+            return mask_ranges(document.text, facts.secrets)
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - on the path of a keystroke
+                text = file.read(facts.size + 1)
+        except OSError:
+            text = b""
+        if len(text) != facts.size or digest_of(text) != facts.digest:
+            self._stale.add(path)
+            return None
+        return mask_ranges(text, facts.secrets)
 
     def take_stale(self) -> tuple[str, ...]:
         """Files found to have changed on disk since they were read; the crawler should know."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
 from indexer.chunks import terms_of
 from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
-from indexer.files import FileTable
+from indexer.files import FileTable, name_of
 from indexer.lexical import ChunkIndex
 from indexer.nearby import Surroundings, surroundings
 from indexer.resolve import Module, Resolver, Target
@@ -27,8 +28,11 @@ UNUSED_IMPORT_WEIGHT = 1.5
 IMPORT_WEIGHT = 0.2
 MODULE_MEMBER_WEIGHT = 0.3
 MAX_MENTIONS = 60
-MAX_MEMBERS = 10
+MAX_MEMBERS, MAX_GROUP = 10, 14
+MAX_OFFERED = 40
+"""Names of an imported module that are considered."""
 MAX_BASES = 5
+GROUP = -1
 CONSTRUCTORS = ("__init__", "constructor", "new", "__new__")
 IMPORT_ROLE = ROLE_NUMBER[Role.IMPORT]
 QUERY_LINES_BEFORE, QUERY_LINES_AFTER = 20, 5
@@ -41,11 +45,12 @@ class Repository:
     table: SymbolTable
     files: FileTable
     chunks: ChunkIndex
-    text_of: Callable[[str], bytes | None]
-    matches: Callable[[str, bytes], bool]
+    current_text: Callable[[str], bytes | None]
+    """The text that the facts of a path were taken from, key material masked; None if it is gone
+    or has changed since."""
 
     def sources(self) -> Sources:
-        return Sources(self.text_of, self.matches)
+        return Sources(self.current_text)
 
 
 @dataclass(slots=True)
@@ -57,6 +62,7 @@ class Need:
     why: str
     members: dict[int, float] = field(default_factory=dict)
     whole: bool = False  # whether members that nobody mentioned are worth showing too
+    group: bool = False  # whether `members` stand beside the symbol, not inside of it
 
 
 def definitions_needed(
@@ -110,8 +116,11 @@ class _DefinitionSearch:
             self._module_members(target, RECEIVER_WEIGHT, self.around.typed)
         elif target is not None:
             owner = self.resolver.class_of(target)
-            if owner is not None:
-                self._class(owner, RECEIVER_WEIGHT, f"type of {'.'.join(self.around.receiver)}")
+            why = f"type of {'.'.join(self.around.receiver)}"
+            weight = RECEIVER_WEIGHT
+            for cls in self._with_bases(owner) if owner is not None else ():
+                self._class(cls, weight, why)
+                why, weight = f"base of {cls.name}", 0.5 * weight
 
     def mentions(self) -> None:
         for mention in self.around.mentions[:MAX_MENTIONS]:
@@ -125,9 +134,12 @@ class _DefinitionSearch:
         if owner is None:
             return
         weight = BASE_WEIGHT
-        for cls in list(self.resolver.with_bases(owner))[1 : MAX_BASES + 1]:
+        for cls in self._with_bases(owner)[1:]:
             self._class(cls, weight, f"base of {owner.name}")
             weight *= 0.8
+
+    def _with_bases(self, owner: Symbol) -> list[Symbol]:
+        return list(islice(self.resolver.with_bases(owner), MAX_BASES + 1))
 
     def imports(self) -> None:
         """Imported names, those that nothing uses yet first: they were imported to be used."""
@@ -174,7 +186,9 @@ class _DefinitionSearch:
                 target, weight if len(parts) == 1 else 0.7 * weight, f"definition of {parts[0]}"
             )
             typed = self.resolver.class_of(target)
-            if typed is not None and typed != target:
+            if typed is not None and parts[0] in self.around.types:
+                self._class(typed, 0.8 * weight, f"type of {parts[0]}")
+            elif typed is not None and typed != target:
                 self._need(typed, 0.6 * weight, f"type of {parts[0]}")
         for part in parts[1:]:
             found = self.resolver.attribute(target, part)
@@ -211,7 +225,7 @@ class _DefinitionSearch:
         top, member = symbol, -1
         if symbol.parent >= 0:
             parent = facts.symbol(symbol.parent)
-            if parent.kind in TYPES:
+            if parent.kind in TYPES or parent.kind is Kind.EXTENSION:
                 top, member = parent, symbol.index
         need = self._needed(top, weight, why)
         if need is not None and member >= 0:
@@ -250,12 +264,20 @@ class _DefinitionSearch:
         used = self.repository.chunks.chunk_frequency
         wanted = [name for name in names if name.startswith(typed) and not name.startswith("_")]
         wanted.sort(key=lambda name: (-used(name), name))
-        for rank, name in enumerate(wanted[:MAX_MEMBERS]):
+        for rank, name in enumerate(wanted[:MAX_OFFERED]):
             target = self.resolver.attribute(module, name)
             if isinstance(target, Symbol) and target.path != self.path:
-                self._need(
-                    target, weight / (1 + 0.1 * rank), f"member of an imported module: {name}"
-                )
+                self._offer(target, weight / (1 + 0.1 * rank), f"offered by {name_of(module.path)}")
+
+    def _offer(self, symbol: Symbol, weight: float, why: str) -> None:
+        """A top-level symbol that may be needed: shown in one group with others of its file."""
+        if (symbol.path, symbol.index) in self.needs:
+            return
+        group = self.needs.get((symbol.path, GROUP))
+        if group is None:
+            self.needs[symbol.path, GROUP] = Need(symbol, weight, why, group=True)
+        else:
+            group.members[symbol.index] = weight
 
     def snippets(self, limit: int) -> list[Snippet]:
         sources = self.repository.sources()
@@ -272,26 +294,28 @@ class _DefinitionSearch:
 
     def _members(self, need: Need, facts: FileFacts) -> list[Symbol]:
         """The members of a class to show: those mentioned, the constructor, the most used."""
-        chosen = sorted(need.members, key=lambda index: -need.members[index])[:MAX_MEMBERS]
-        if need.symbol.kind not in TYPES:
-            return [facts.symbol(index) for index in chosen]
-        used = self.repository.chunks.chunk_frequency
+        limit = MAX_GROUP if need.group else MAX_MEMBERS
+        chosen = sorted(need.members, key=lambda index: -need.members[index])[:limit]
+        mentioned = [facts.symbol(index) for index in chosen]
+        if need.group or need.symbol.kind not in TYPES:
+            return mentioned
         others = [
             symbol
             for symbol in self.resolver.own_members(need.symbol)
-            if symbol.index not in chosen
+            if symbol.path == need.symbol.path and symbol.index not in chosen
         ]
         constructors = [symbol for symbol in others if symbol.name in CONSTRUCTORS][:1]
         rest: list[Symbol] = []
         if need.whole:
+            used, typed = self.repository.chunks.chunk_frequency, self.around.typed
             rest = [
                 symbol
                 for symbol in others
-                if symbol.name not in CONSTRUCTORS and symbol.name.startswith(self.around.typed)
+                if symbol.name not in CONSTRUCTORS and symbol.name.startswith(typed)
             ]
-            rest.sort(key=lambda symbol: (symbol.kind is not Kind.METHOD, -used(symbol.name)))
+            rest.sort(key=lambda symbol: -used(symbol.name))
         room = max(0, MAX_MEMBERS - len(chosen) - len(constructors))
-        return [facts.symbol(index) for index in chosen] + constructors + rest[:room]
+        return mentioned + constructors + rest[:room]
 
 
 def similar_chunks(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 # Each pattern is tried only if one of its literals occurs: a search for a literal costs next to
 # nothing, and ordinary source holds none.
@@ -80,7 +81,11 @@ MIN_ENTROPY = 3.5
 
 def mask_secrets(text: bytes) -> bytes:
     """The text with key material replaced by asterisks; the same object if it holds none."""
-    ranges = secret_ranges(text)
+    return mask_ranges(text, secret_ranges(text))
+
+
+def mask_ranges(text: bytes, ranges: Sequence[tuple[int, int]]) -> bytes:
+    """The text with the bytes of some ranges replaced by asterisks, line ends kept."""
     if not ranges:
         return text
     masked = bytearray(text)
@@ -94,7 +99,7 @@ def looks_secret(text: bytes) -> bool:
     return bool(secret_ranges(text))
 
 
-def secret_ranges(text: bytes) -> list[tuple[int, int]]:
+def secret_ranges(text: bytes) -> tuple[tuple[int, int], ...]:
     """Byte ranges of key material, sorted; they may overlap."""
     ranges = [
         match.span()
@@ -108,7 +113,7 @@ def secret_ranges(text: bytes) -> list[tuple[int, int]]:
         ]
     if b"://" in text and b"@" in text:
         ranges += [match.span(1) for match in _URL_PASSWORD.finditer(text)]
-    return sorted(ranges)
+    return tuple(sorted(ranges))
 
 
 def _looks_random(value: bytes) -> bool:

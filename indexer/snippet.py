@@ -32,20 +32,16 @@ class Snippet:
 
 
 class Sources:
-    """Texts of files during one query, only as long as they still match the facts."""
+    """Texts of files during one query, read once; only those that still match their facts."""
 
-    def __init__(
-        self, text_of: Callable[[str], bytes | None], matches: Callable[[str, bytes], bool]
-    ) -> None:
-        self._text_of = text_of
-        self._matches = matches
+    def __init__(self, current_text: Callable[[str], bytes | None]) -> None:
+        self._current_text = current_text
         self._read: dict[str, LineIndex | None] = {}
 
     def lines(self, path: str) -> LineIndex | None:
         if path not in self._read:
-            text = self._text_of(path)
-            usable = text is not None and self._matches(path, text)
-            self._read[path] = LineIndex(text) if usable and text is not None else None
+            text = self._current_text(path)
+            self._read[path] = LineIndex(text) if text is not None else None
         return self._read[path]
 
 
