@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from indexer import Batch, FileFound, FileGone, IndexConfig, Rules, Watcher, mask_secrets
+from indexer import (
+    Batch,
+    FileFound,
+    FileGone,
+    IndexConfig,
+    Language,
+    Rules,
+    Watcher,
+    language_of,
+    mask_secrets,
+)
 from indexer.walk import read_source
 from lsp_server.features.model import Model
 from lsp_server.features.tokens import TokenIds
@@ -93,9 +103,26 @@ async def crawl(session: Session) -> None:
             now = batch.progress
             share = 100 * now.done // max(1, now.found) if now.complete else None
             session.jobs.report(INDEX, f"indexing: {now.done} files", share)
+    await in_thread(load_queries, frozenset(filter(None, map(language_of, session.index.paths()))))
     del session.jobs.messages[INDEX]
     session.fill_memory()
     session.jobs.end(INDEX)
+
+
+def load_queries(languages: frozenset[Language]) -> None:
+    """Compiles what the first question in a language needs; it would wait for tens of ms."""
+    for language in languages:
+        _ = language.facts_query, language.locals_query
+
+
+async def warm_up(session: Session, path: str) -> None:
+    """Asks what the first request will ask, so that it need not wait for the first parse."""
+    document = session.index.document(path)
+    if document is not None:
+        end = len(document.text)
+        session.index.definitions_needed(path, end, 1)
+        await asyncio.sleep(0)
+        session.index.similar_chunks(path, end, 1)
 
 
 async def watch(session: Session) -> None:

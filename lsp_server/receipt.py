@@ -24,6 +24,7 @@ def receipt_fields(receipt: Receipt) -> dict[str, Any]:
         "confidence": receipt.confidence,
         "finish_reason": receipt.finish_reason,
         "multiline": receipt.multiline,
+        "cut_short": receipt.cut_short,
         "filtered": receipt.filtered,
         "context": [asdict(span) for span in receipt.context],
         "sections": dict(receipt.sections),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,7 @@ from lsp_server.features.typed_through import typed_through
 from lsp_server.jobs import Jobs, Spawn
 from lsp_server.settings import IndexSettings, Settings
 
+log = logging.getLogger(__name__)
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
 MAX_RECEIPTS = 64
 
@@ -112,6 +114,7 @@ class Session:
 
     def prepare(self, ask: Ask) -> Prepared | Completion | Silence:
         """All of a completion that reads documents and index, or the reason for silence."""
+        log.debug("completion asked at version %d, byte %d", ask.version, ask.offset)
         refusal = self.refusal(ask)
         if self.model is None or refusal is not None:
             return Silence(refusal or "no model is loaded")
@@ -129,7 +132,7 @@ class Session:
         prepared = feature.prepare(self.index, self.model, masked, self.settings, self.clock, known)
         if isinstance(prepared, Prepared):
             # A search that the deadline cut short is tried again with the next key.
-            state.snippets = (line, prepared.snippets) if prepared.searched_all else None
+            state.snippets = None if prepared.receipt.cut_short else (line, prepared.snippets)
         return prepared
 
     def refusal(self, ask: Ask) -> str | None:
@@ -174,6 +177,7 @@ class Session:
     def opened(self, path: str, language_id: str | None) -> None:
         self.edited(path)
         self.documents[path] = DocumentState(language_id)
+        self.jobs.spawn(background.warm_up(self, path))
 
     def edited(self, path: str) -> None:
         """A document changed: what was asked about its old text is not answered any more."""

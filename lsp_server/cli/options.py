@@ -96,7 +96,9 @@ def read_text(file: Path, root: Path, settings: Settings) -> bytes:
     rules = Rules((str(root),), index_config(settings.index))
     text, reason = read_source(str(file.resolve()), rules)
     if text is None:
-        raise BadInput(f"{file} is not read: {reason or 'it vanished'}")
+        is_large = file.exists() and file.stat().st_size > rules.config.max_file_bytes
+        advice = f" (setting {SECTION}.index.maxFileKb)" if is_large else ""
+        raise BadInput(f"{file} is not read: {reason or 'it vanished'}{advice}")
     return text
 
 

@@ -56,6 +56,8 @@ class Receipt:
     confidence: float = 0.0
     finish_reason: str = ""
     multiline: bool = False
+    # Whether the search for context met its deadline before it was done.
+    cut_short: bool = False
     filtered: str | None = None
 
 
@@ -97,8 +99,6 @@ class Prepared:
     # The first is what the model is asked; the next, if any, where it does not heal.
     attempts: tuple[Attempt, ...]
     snippets: tuple[Snippet, ...]
-    # Whether the deadline left time to look everywhere.
-    searched_all: bool
     receipt: Receipt
 
 
@@ -149,13 +149,13 @@ def prepare(
         prompt.sections,
         {"context": (gathered - began) * 1e3, "prompt": (clock() - gathered) * 1e3},
         multiline=place.multiline,
+        cut_short=gathered >= deadline,
     )
     attempts = tuple(
         Attempt(engine_request(model, ask, place, prompt, line, settings), held)
         for line, held in dict.fromkeys((split_line(prompt.line), (prompt.line, "")))
     )
-    searched_all = gathered < deadline
-    return Prepared(ask, model, place, prompt, attempts, snippets, searched_all, receipt)
+    return Prepared(ask, model, place, prompt, attempts, snippets, receipt)
 
 
 async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Completion | Silence:
