@@ -38,7 +38,7 @@ examples:
       --embedding fp32
 
 then:
-  lsp-server doctor --bundle BUNDLE_DIR
+  lsp-server doctor --set engine.bundle=BUNDLE_DIR
 """
 _BITS = {"int4": 4, "int8": 8, "fp32": 32}
 
