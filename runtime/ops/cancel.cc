@@ -13,7 +13,8 @@
 namespace sopilka {
 namespace {
 
-// Room for every request that could run at once, many times over; a fixed table needs no lock to read.
+// Room for every request that could run at once, many times over; a fixed table needs no
+// lock to read.
 constexpr int64_t kFlags = 4096;
 
 struct Entry {
@@ -43,7 +44,9 @@ Entry* entry_of(int64_t handle) {
 CancelFlag CancelFlag::find(int64_t handle) {
   if (handle == 0) return CancelFlag(nullptr);
   const Entry* entry = entry_of(handle);
-  if (entry == nullptr) throw Error("input `cancel` holds " + std::to_string(handle) + ", which is not the handle of a living cancel flag");
+  if (entry == nullptr)
+    throw Error("input `cancel` holds " + std::to_string(handle) +
+                ", which is not the handle of a living cancel flag");
   return CancelFlag(&entry->flag);
 }
 
@@ -55,7 +58,8 @@ SOPILKA_EXPORT int64_t sopilka_cancel_flag_new() {
   Table& flags = table();
   std::lock_guard<std::mutex> lock(flags.mutex);
   for (int64_t tried = 0; tried < kFlags; ++tried) {
-    const int64_t handle = ++flags.serial;  // Serial numbers never return, so a stale handle finds nothing.
+    const int64_t handle =
+        ++flags.serial;  // Serial numbers never return, so a stale handle finds nothing.
     Entry& entry = flags.entries[handle % kFlags];
     if (entry.handle.load(std::memory_order_relaxed) != 0) continue;
     entry.flag.store(0, std::memory_order_relaxed);

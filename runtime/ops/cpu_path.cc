@@ -59,7 +59,8 @@ bool has_avx_vnni() { return has_avx2() && bit(cpuid(7, 1).eax, 4); }
 #if defined(SOPILKA_HAVE_AVX512VNNI)
 bool has_avx512_vnni() {
   const Registers seven = cpuid(7, 0);
-  const bool f = bit(seven.ebx, 16), bw = bit(seven.ebx, 30), vl = bit(seven.ebx, 31), vnni = bit(seven.ecx, 11);
+  const bool f = bit(seven.ebx, 16), bw = bit(seven.ebx, 30), vl = bit(seven.ebx, 31),
+             vnni = bit(seven.ecx, 11);
   return has_avx2() && f && bw && vl && vnni && (saved_by_system() & 0xe6) == 0xe6;
 }
 #endif
@@ -104,7 +105,8 @@ CpuPath select_path() {
     if (std::string(wanted) == name(path)) return path;
     names += (names.empty() ? "" : ", ") + std::string(name(path));
   }
-  throw Error("the environment variable SOPILKA_OPS_PATH is \"" + std::string(wanted) + "\"; this machine knows: " + names);
+  throw Error("the environment variable SOPILKA_OPS_PATH is \"" + std::string(wanted) +
+              "\"; this machine knows: " + names);
 }
 
 }  // namespace sopilka

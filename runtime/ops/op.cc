@@ -4,7 +4,8 @@ namespace sopilka {
 
 std::string text(const std::vector<int64_t>& shape) {
   std::string joined = "[";
-  for (size_t i = 0; i < shape.size(); ++i) joined += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  for (size_t i = 0; i < shape.size(); ++i)
+    joined += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
   return joined + "]";
 }
 
@@ -43,13 +44,15 @@ Tensor constant_input(const Api& api, const OrtKernelInfo* info, size_t index) {
   return is_constant != 0 ? tensor(api, value) : Tensor();
 }
 
-Tensor output(const Api& api, OrtKernelContext* context, size_t index, const std::vector<int64_t>& shape) {
+Tensor output(const Api& api, OrtKernelContext* context, size_t index,
+              const std::vector<int64_t>& shape) {
   OrtValue* value = nullptr;
   check(api, api.output(context, index, shape.data(), shape.size(), &value));
   return tensor(api, value);
 }
 
-int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least, int64_t most) {
+int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least,
+                  int64_t most) {
   int64_t value = 0;
   OrtStatus* status = api.attribute(info, name, &value);
   if (status != nullptr) {
@@ -57,8 +60,8 @@ int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, i
     throw Error(std::string("the integer attribute `") + name + "` is missing");
   }
   if (value < least || value > most) {
-    throw Error(std::string("attribute `") + name + "` is " + std::to_string(value) + ", must be from " + std::to_string(least) +
-                " to " + std::to_string(most));
+    throw Error(std::string("attribute `") + name + "` is " + std::to_string(value) +
+                ", must be from " + std::to_string(least) + " to " + std::to_string(most));
   }
   return value;
 }

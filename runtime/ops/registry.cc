@@ -1,4 +1,5 @@
-// The library's C surface: what ONNX Runtime calls when it loads the library, and what Python asks through ctypes.
+// The library's C surface: what ONNX Runtime calls when it loads the library, and what Python
+// asks through ctypes.
 #include <cstdio>
 #include <cstring>
 #include <mutex>
@@ -16,7 +17,8 @@
 namespace sopilka {
 
 Registration*& Registration::head() {
-  static Registration* head = nullptr;  // A function's static, because other files' statics use it while loading.
+  static Registration* head =
+      nullptr;  // A function's static, because other files' statics use it while loading.
   return head;
 }
 
@@ -26,8 +28,8 @@ namespace {
 const OrtApi* runtime_table(const OrtApiBase* base, uint32_t wanted, std::string* why) {
   const OrtApi* table = base->GetApi(wanted);
   if (table == nullptr) {
-    *why = std::string("ONNX Runtime ") + base->GetVersionString() + " is too old, need >= 1." + std::to_string(wanted) +
-           ": pip install -U onnxruntime";
+    *why = std::string("ONNX Runtime ") + base->GetVersionString() + " is too old, need >= 1." +
+           std::to_string(wanted) + ": pip install -U onnxruntime";
   }
   return table;
 }
@@ -40,7 +42,8 @@ void register_all(const Api& api, OrtSessionOptions* options) {
   if (domain == nullptr) {
     OrtCustomOpDomain* fresh = nullptr;
     check(api, api.create_domain("sopilka", &fresh));
-    for (const Registration* entry = Registration::first(); entry != nullptr; entry = entry->next()) {
+    for (const Registration* entry = Registration::first(); entry != nullptr;
+         entry = entry->next()) {
       check(api, api.add_op(fresh, entry->op()));
     }
     domain = fresh;
@@ -68,8 +71,10 @@ SOPILKA_EXPORT OrtStatus* RegisterCustomOps(OrtSessionOptions* options, const Or
   return guarded(api, "sopilka", [&] { register_all(api, options); });
 }
 
-// Writes nothing and returns 0 if the runtime behind `base` has API version `wanted`, else 1 and why not.
-SOPILKA_EXPORT int sopilka_check_runtime(const OrtApiBase* base, uint32_t wanted, char* text, size_t size) {
+// Writes nothing and returns 0 if the runtime behind `base` has API version `wanted`, else 1
+// and why not.
+SOPILKA_EXPORT int sopilka_check_runtime(const OrtApiBase* base, uint32_t wanted, char* text,
+                                         size_t size) {
   std::string why;
   if (sopilka::runtime_table(base, wanted, &why) != nullptr) return 0;
   return sopilka::answer(why, text, size, 1);
@@ -78,7 +83,8 @@ SOPILKA_EXPORT int sopilka_check_runtime(const OrtApiBase* base, uint32_t wanted
 SOPILKA_EXPORT uint32_t sopilka_api_version() { return sopilka::kApiVersion; }
 SOPILKA_EXPORT size_t sopilka_api_table_length() { return sopilka::kApiTableLength; }
 
-// Fills `slots` (room for `size`) with the slots of the runtime's table in use; returns how many there are.
+// Fills `slots` (room for `size`) with the slots of the runtime's table in use; returns how
+// many there are.
 SOPILKA_EXPORT size_t sopilka_used_slots(uint32_t* slots, size_t size) {
   size_t count = 0;
   for (sopilka::Slot slot : sopilka::kUsedSlots) {
@@ -93,7 +99,8 @@ SOPILKA_EXPORT const char* sopilka_version() { return SOPILKA_VERSION; }
 // The kernel paths this CPU can run, separated by spaces, slowest first.
 SOPILKA_EXPORT int sopilka_available_paths(char* text, size_t size) {
   std::string names;
-  for (sopilka::CpuPath path : sopilka::available_paths()) names += (names.empty() ? "" : " ") + std::string(sopilka::name(path));
+  for (sopilka::CpuPath path : sopilka::available_paths())
+    names += (names.empty() ? "" : " ") + std::string(sopilka::name(path));
   return sopilka::answer(names, text, size, 0);
 }
 

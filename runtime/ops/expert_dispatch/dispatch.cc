@@ -11,12 +11,14 @@ namespace {
 
 // Below this many multiplications waking other threads costs more than it saves.
 constexpr size_t kSerialWork = 2 << 20;
-// Tasks are claimed one at a time, so a busy core takes fewer; about this many a phase balance well.
+// Tasks are claimed one at a time, so a busy core takes fewer. About this many a
+// phase balance well.
 constexpr size_t kTasks = 32;
 // Tokens that one routing task takes.
 constexpr size_t kTokensPerTask = 16;
 
-// One uninitialised piece of memory, cut into aligned parts: zeroing megabytes each call would cost as much as reading weights.
+// One uninitialised piece of memory, cut into aligned parts: zeroing megabytes each call would cost
+// as much as reading weights.
 class Arena {
  public:
   explicit Arena(size_t bytes) : memory_(new uint8_t[bytes + 64]) {
@@ -38,11 +40,12 @@ struct Pairs {
   std::vector<size_t> first;  // [experts + 1] where each expert's pairs begin
   std::vector<int32_t> token;
   std::vector<float> weight;
-  std::vector<size_t> active;  // experts that have pairs, the fullest first: long tasks must not come last
-  std::vector<size_t> by_index;  // the same experts by rising index: the order of the sum
+  std::vector<size_t> by_index;  // experts that have pairs, by rising index: the order of the sum
+  std::vector<size_t> by_load;   // the same, the fullest first: long tasks must not come last
 };
 
-Pairs group_by_expert(const std::vector<int32_t>& chosen, const std::vector<float>& weights, size_t experts, size_t k) {
+Pairs group_by_expert(const std::vector<int32_t>& chosen, const std::vector<float>& weights,
+                      size_t experts, size_t k) {
   Pairs pairs;
   pairs.first.assign(experts + 1, 0);
   for (int32_t expert : chosen) ++pairs.first[expert + 1];
@@ -58,8 +61,8 @@ Pairs group_by_expert(const std::vector<int32_t>& chosen, const std::vector<floa
   for (size_t e = 0; e < experts; ++e) {
     if (pairs.first[e + 1] > pairs.first[e]) pairs.by_index.push_back(e);
   }
-  pairs.active = pairs.by_index;
-  std::stable_sort(pairs.active.begin(), pairs.active.end(), [&](size_t a, size_t b) {
+  pairs.by_load = pairs.by_index;
+  std::stable_sort(pairs.by_load.begin(), pairs.by_load.end(), [&](size_t a, size_t b) {
     return pairs.first[a + 1] - pairs.first[a] > pairs.first[b + 1] - pairs.first[b];
   });
   return pairs;
@@ -76,24 +79,28 @@ struct Work {
   uint8_t* hidden_rows = nullptr;  // [pairs] encoded silu(gate x) * up x
   Pairs pairs;
 
-  // Columns [64 first, 64 last) of the hidden rows of one expert: whole blocks, so the task can encode them itself.
+  // Columns [64 first, 64 last) of the hidden rows of one expert: whole blocks, so the task can
+  // encode them itself.
   void make_hidden(size_t expert, size_t first, size_t last) const {
     alignas(64) float out[kMaxPanels * kMaxRows * kPanelRows];
     alignas(64) float h[kMaxRows * 8 * kMaxPanels];
     const uint8_t* rows[kMaxRows];
-    const size_t panel_bytes = shape.format.panel_bytes(shape.hidden), all_panels = shape.intermediate / 8;
+    const size_t panel_bytes = shape.format.panel_bytes(shape.hidden),
+                 all_panels = shape.intermediate / 8;
     const uint8_t* weights = batch.gate_up + expert * shape.gate_up_bytes();
     const size_t begin = pairs.first[expert], end = pairs.first[expert + 1];
     for (size_t group = first; group < last; ++group) {
       const size_t panel = group * kMaxPanels, panels = std::min(kMaxPanels, all_panels - panel);
       for (size_t tile = begin; tile < end; tile += kMaxRows) {
         const size_t count = std::min(kMaxRows, end - tile);
-        for (size_t t = 0; t < count; ++t) rows[t] = x_rows + pairs.token[tile + t] * x_layout.bytes;
-        kernel.multiply(shape.format, shape.hidden, weights + panel * panel_bytes, panels, rows, count, out);
+        for (size_t t = 0; t < count; ++t)
+          rows[t] = x_rows + pairs.token[tile + t] * x_layout.bytes;
+        kernel.multiply(shape.format, shape.hidden, weights + panel * panel_bytes, panels, rows,
+                        count, out);
         kernel.swiglu(out, panels, count, h, 8 * kMaxPanels);
         for (size_t t = 0; t < count; ++t) {
-          kernel.encode(shape.format, shape.intermediate, h + t * 8 * kMaxPanels, 8 * panel, 8 * panels,
-                        hidden_rows + (tile + t) * hidden_layout.bytes);
+          kernel.encode(shape.format, shape.intermediate, h + t * 8 * kMaxPanels, 8 * panel,
+                        8 * panels, hidden_rows + (tile + t) * hidden_layout.bytes);
         }
       }
     }
@@ -105,7 +112,8 @@ struct Work {
     const uint8_t* rows[kMaxRows];
     const size_t panel_bytes = shape.format.panel_bytes(shape.intermediate);
     for (size_t t = 0; t < batch.tokens; ++t) {
-      std::fill(batch.y + t * shape.hidden + first * kPanelRows, batch.y + t * shape.hidden + last * kPanelRows, 0.0f);
+      std::fill(batch.y + t * shape.hidden + first * kPanelRows,
+                batch.y + t * shape.hidden + last * kPanelRows, 0.0f);
     }
     for (size_t expert : pairs.by_index) {
       if (cancel.is_set()) return;
@@ -116,9 +124,11 @@ struct Work {
         for (size_t t = 0; t < count; ++t) rows[t] = hidden_rows + (tile + t) * hidden_layout.bytes;
         for (size_t panel = first; panel < last; panel += kMaxPanels) {
           const size_t panels = std::min(kMaxPanels, last - panel);
-          kernel.multiply(shape.format, shape.intermediate, weights + panel * panel_bytes, panels, rows, count, out);
+          kernel.multiply(shape.format, shape.intermediate, weights + panel * panel_bytes, panels,
+                          rows, count, out);
           for (size_t t = 0; t < count; ++t) {
-            kernel.accumulate(out + t * kPanelRows, panels, count * kPanelRows, pairs.weight[tile + t],
+            kernel.accumulate(out + t * kPanelRows, panels, count * kPanelRows,
+                              pairs.weight[tile + t],
                               batch.y + pairs.token[tile + t] * shape.hidden + panel * kPanelRows);
           }
         }
@@ -129,10 +139,20 @@ struct Work {
 
 }  // namespace
 
-bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch, const CancelFlag& cancel, const ParallelFor& parallel_for) {
+bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch,
+              const CancelFlag& cancel, const ParallelFor& parallel_for) {
   const size_t pair_count = batch.tokens * shape.k;
-  Work work{shape, kernel, batch, cancel, RowLayout(shape.format, shape.hidden), RowLayout(shape.format, shape.intermediate), nullptr, nullptr, {}};
-  Arena arena(round_up(batch.tokens * work.x_layout.bytes, 64) + round_up(pair_count * work.hidden_layout.bytes, 64));
+  Work work{shape,
+            kernel,
+            batch,
+            cancel,
+            RowLayout(shape.format, shape.hidden),
+            RowLayout(shape.format, shape.intermediate),
+            nullptr,
+            nullptr,
+            {}};
+  Arena arena(round_up(batch.tokens * work.x_layout.bytes, 64) +
+              round_up(pair_count * work.hidden_layout.bytes, 64));
   work.x_rows = arena.take(batch.tokens * work.x_layout.bytes);
   work.hidden_rows = arena.take(pair_count * work.hidden_layout.bytes);
 
@@ -154,10 +174,13 @@ bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch, cons
   std::vector<float> weights(pair_count), scratch(batch.tokens * shape.experts);
   const size_t routing_tasks = (batch.tokens + kTokensPerTask - 1) / kTokensPerTask;
   const bool routed = run(routing_tasks, [&](size_t task) {
-    for (size_t t = task * kTokensPerTask; t < std::min(batch.tokens, (task + 1) * kTokensPerTask); ++t) {
-      route(batch.logits + t * shape.experts, shape.experts, shape.k, shape.normalize, scratch.data() + t * shape.experts,
-            chosen.data() + t * shape.k, weights.data() + t * shape.k);
-      kernel.encode(shape.format, shape.hidden, batch.x + t * shape.hidden, 0, shape.hidden, work.x_rows + t * work.x_layout.bytes);
+    for (size_t t = task * kTokensPerTask; t < std::min(batch.tokens, (task + 1) * kTokensPerTask);
+         ++t) {
+      route(batch.logits + t * shape.experts, shape.experts, shape.k, shape.normalize,
+            scratch.data() + t * shape.experts, chosen.data() + t * shape.k,
+            weights.data() + t * shape.k);
+      kernel.encode(shape.format, shape.hidden, batch.x + t * shape.hidden, 0, shape.hidden,
+                    work.x_rows + t * work.x_layout.bytes);
     }
   });
   if (!routed) return false;
@@ -165,11 +188,13 @@ bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch, cons
 
   // 2. silu(gate x) * up x, in tasks of one expert and a run of 64-column groups.
   const size_t groups = (shape.intermediate / 8 + kMaxPanels - 1) / kMaxPanels;
-  const size_t groups_per_task = std::clamp<size_t>(work.pairs.active.size() * groups / kTasks, 1, groups);
+  const size_t groups_per_task =
+      std::clamp<size_t>(work.pairs.by_load.size() * groups / kTasks, 1, groups);
   const size_t tasks_per_expert = (groups + groups_per_task - 1) / groups_per_task;
-  const bool hidden_made = run(work.pairs.active.size() * tasks_per_expert, [&](size_t task) {
+  const bool hidden_made = run(work.pairs.by_load.size() * tasks_per_expert, [&](size_t task) {
     const size_t first = task % tasks_per_expert * groups_per_task;
-    work.make_hidden(work.pairs.active[task / tasks_per_expert], first, std::min(groups, first + groups_per_task));
+    work.make_hidden(work.pairs.by_load[task / tasks_per_expert], first,
+                     std::min(groups, first + groups_per_task));
   });
   if (!hidden_made) return false;
 

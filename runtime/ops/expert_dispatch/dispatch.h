@@ -32,10 +32,12 @@ struct Batch {
 // Calls the function for every index below the total, on any threads, and waits for all.
 using ParallelFor = std::function<void(size_t total, const std::function<void(size_t)>& task)>;
 
-// y[t] = sum over the chosen experts e, by rising index, of weight_e * down_e(silu(gate_e x) * up_e x).
+// y[t] = sum over the chosen experts e, by rising index, of weight_e * down_e(silu(gate_e x)
+// * up_e x).
 //
-// Bit-equal whatever the threads and the batch: a token's row passes through the same operations in the same order
-// alone or among others. Returns false when cancelled, y is then undefined.
-bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch, const CancelFlag& cancel, const ParallelFor& parallel_for);
+// Bit-equal whatever the threads and the batch: a token's row passes through the same operations in
+// the same order alone or among others. Returns false when cancelled, y is then undefined.
+bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch,
+              const CancelFlag& cancel, const ParallelFor& parallel_for);
 
 }  // namespace sopilka::expert_dispatch

@@ -1,4 +1,5 @@
-// What a CPU path provides: four functions, all pure, all free of allocation, all with the same bits on every path.
+// What a CPU path provides: four functions, all pure, all free of allocation, all with the same
+// bits on every path.
 #pragma once
 
 #include <cstddef>
@@ -9,27 +10,31 @@
 
 namespace sopilka::expert_dispatch {
 
-constexpr size_t kMaxRows = 64;   // activation rows that one call of `multiply` takes
-constexpr size_t kMaxPanels = 8;  // panels that it takes: 64 hidden values of gate_up, whole blocks for either block size
+constexpr size_t kMaxRows = 64;  // activation rows that one call of `multiply` takes
+constexpr size_t kMaxPanels =
+    8;  // panels that it takes: 64 hidden values of gate_up, whole blocks for either block size
 
 struct Kernel {
   // Encodes columns [first, first + count) of a row; both are multiples of the block.
-  // A block that holds NaN or infinity gets a NaN scale, so all that is computed from the row is NaN, and only that.
-  // A block whose largest magnitude is below 2^-100 counts as zero.
-  void (*encode)(const Format& format, size_t columns, const float* x, size_t first, size_t count, uint8_t* row);
+  // A block that holds NaN or infinity gets a NaN scale, so all that is computed from the row is
+  // NaN, and only that. A block whose largest magnitude is below 2^-100 counts as zero.
+  void (*encode)(const Format& format, size_t columns, const float* x, size_t first, size_t count,
+                 uint8_t* row);
 
   // out[p][t][16] = panel p times row t, for p < panels and t < rows.
-  void (*multiply)(const Format& format, size_t columns, const uint8_t* weights, size_t panels, const uint8_t* const* rows,
-                   size_t row_count, float* out);
+  void (*multiply)(const Format& format, size_t columns, const uint8_t* weights, size_t panels,
+                   const uint8_t* const* rows, size_t row_count, float* out);
 
-  // h[t][8p + i] = silu(out[p][t][i]) * out[p][t][8 + i], i < 8; rows of h are `stride` floats apart.
+  // h[t][8p + i] = silu(out[p][t][i]) * out[p][t][8 + i], i < 8; rows of h are
+  // `stride` floats apart.
   void (*swiglu)(const float* out, size_t panels, size_t row_count, float* h, size_t stride);
 
   // y[16p + i] += weight * out[p][i]; panels of `out` are `stride` floats apart.
   void (*accumulate)(const float* out, size_t panels, size_t stride, float weight, float* y);
 };
 
-// The kernel of a path. Weights of 32 bits have one kernel for all paths: they are for parity, not for speed.
+// The kernel of a path. Weights of 32 bits have one kernel for all paths: they are for parity,
+// not for speed.
 Kernel select_kernel(CpuPath path, const Format& format);
 
 Kernel scalar_kernel(const Format& format);

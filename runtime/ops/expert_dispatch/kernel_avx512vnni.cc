@@ -1,8 +1,9 @@
-// AVX-512 with VNNI: a vector is the panel's 16 rows by 4 columns, vpdpbusd adds its four products in 32 bits.
+// AVX-512 with VNNI: a vector is the panel's 16 rows by 4 columns, vpdpbusd adds its four products
+// in 32 bits.
 //
-// All sums are exact by width: |sum| <= 64 * 255 * 127 < 2^21. Unsigned weights again carry an offset (8 or 128),
-// taken back by starting at minus the offset times the sum of the activations, which the row's correction holds
-// for the offset 8 in two halves.
+// All sums are exact by width: |sum| <= 64 * 255 * 127 < 2^21. Unsigned weights again carry an
+// offset (8 or 128), taken back by starting at minus the offset times the sum of the activations,
+// which the row's correction holds for the offset 8 in two halves.
 #include "gemm.h"
 
 namespace sopilka::expert_dispatch {
@@ -20,11 +21,15 @@ inline __m512i four_values(const int8_t* p) {
   return _mm512_set1_epi32(word);
 }
 
-inline __m512 scales_of(const uint8_t* halves) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves))); }
+inline __m512 scales_of(const uint8_t* halves) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(halves)));
+}
 
-// out += sum * (weight scale * activation scale), in this order and unfused: the reference does the same.
+// out += sum * (weight scale * activation scale), in this order and unfused: the reference
+// does the same.
 inline __m512 add_scaled(__m512 out, __m512i sum, __m512 weight_scale, float x_scale) {
-  return _mm512_add_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_mul_ps(weight_scale, _mm512_set1_ps(x_scale))));
+  return _mm512_add_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(sum),
+                                          _mm512_mul_ps(weight_scale, _mm512_set1_ps(x_scale))));
 }
 
 template <size_t kBits, size_t kBlock>
@@ -48,9 +53,11 @@ struct Avx512Vnni {
     __m512 total = _mm512_setzero_ps();
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
-      __m512i even = _mm512_set1_epi32(start(row.corrections[b])), odd = _mm512_setzero_si512();  // Two chains hide the latency.
+      __m512i even = _mm512_set1_epi32(start(row.corrections[b])),
+              odd = _mm512_setzero_si512();  // Two chains hide the latency.
       const uint8_t* w = weights + 2 * kPanelRows;
-      for (size_t i = 0; i < kBlockBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
+      for (size_t i = 0; i < kBlockBytes; i += 64)
+        _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
         if constexpr (kBits == 4) {
           for (size_t i = 0; i < 4; ++i, w += 64) {
@@ -104,11 +111,13 @@ struct Avx512Vnni {
         const __m512i w = _mm512_load_si512(panel.bytes + (b * kSteps + step) * 64);
 #pragma GCC unroll 8
         for (size_t t = 0; t < kRows; ++t) {
-          sums[t] = _mm512_dpbusd_epi32(sums[t], w, four_values(&x.values[t0 + t][b * kBlock + 4 * step]));
+          sums[t] = _mm512_dpbusd_epi32(sums[t], w,
+                                        four_values(&x.values[t0 + t][b * kBlock + 4 * step]));
         }
       }
       const __m512 scales = _mm512_load_ps(panel.scales + b * kPanelRows);
-      for (size_t t = 0; t < kRows; ++t) totals[t] = add_scaled(totals[t], sums[t], scales, x.scales[t0 + t][b]);
+      for (size_t t = 0; t < kRows; ++t)
+        totals[t] = add_scaled(totals[t], sums[t], scales, x.scales[t0 + t][b]);
     }
     for (size_t t = 0; t < kRows; ++t) _mm512_storeu_ps(out + t * kPanelRows, totals[t]);
   }

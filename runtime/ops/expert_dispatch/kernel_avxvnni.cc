@@ -1,5 +1,5 @@
-// AVX-VNNI: the 256-bit vpdpbusd of client CPUs without AVX-512. Sums are exact as in kernel_avx512vnni.cc, vectors
-// are half a panel as in kernel_avx2.cc.
+// AVX-VNNI: the 256-bit vpdpbusd of client CPUs without AVX-512. Sums are exact as in
+// kernel_avx512vnni.cc, vectors are half a panel as in kernel_avx2.cc.
 #include "gemm.h"
 
 namespace sopilka::expert_dispatch {
@@ -24,9 +24,11 @@ inline void multiply_add(__m256i (&sums)[2], __m256i w0, __m256i w1, const int8_
   sums[1] = _mm256_dpbusd_avx_epi32(sums[1], w1, four);
 }
 
-// out += sum * (weight scale * activation scale), in this order and unfused: the reference does the same.
+// out += sum * (weight scale * activation scale), in this order and unfused: the reference
+// does the same.
 inline __m256 add_scaled(__m256 out, __m256i sum, __m256 weight_scale, __m256 x_scale) {
-  return _mm256_add_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(weight_scale, x_scale)));
+  return _mm256_add_ps(
+      out, _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_mul_ps(weight_scale, x_scale)));
 }
 
 template <size_t kBits, size_t kBlock>
@@ -50,10 +52,13 @@ struct AvxVnni {
     __m256 out0 = _mm256_setzero_ps(), out1 = out0;
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
-      const __m256i first = _mm256_set1_epi32(start(row.corrections[b])), zero = _mm256_setzero_si256();
-      __m256i even[2] = {first, first}, odd[2] = {zero, zero};  // Two chains a half hide the latency.
+      const __m256i first = _mm256_set1_epi32(start(row.corrections[b])),
+                    zero = _mm256_setzero_si256();
+      __m256i even[2] = {first, first},
+              odd[2] = {zero, zero};  // Two chains a half hide the latency.
       const uint8_t* w = weights + 2 * kPanelRows;
-      for (size_t i = 0; i < kBlockBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
+      for (size_t i = 0; i < kBlockBytes; i += 64)
+        _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
         if constexpr (kBits == 4) {
           for (size_t i = 0; i < 4; ++i, w += 64) {
@@ -103,20 +108,24 @@ struct AvxVnni {
   static void tile(const Panel& panel, size_t blocks, const Activations& x, size_t t0, float* out) {
     for (size_t b = 0; b < blocks; ++b) {
       __m256i sums[kRows][2];
-      for (size_t t = 0; t < kRows; ++t) sums[t][0] = sums[t][1] = _mm256_set1_epi32(x.starts[t0 + t][b]);
+      for (size_t t = 0; t < kRows; ++t)
+        sums[t][0] = sums[t][1] = _mm256_set1_epi32(x.starts[t0 + t][b]);
 #pragma GCC unroll 16
       for (size_t step = 0; step < kSteps; ++step) {
         const uint8_t* w = panel.bytes + (b * kSteps + step) * 64;
         const __m256i w0 = load(w), w1 = load(w + 32);
 #pragma GCC unroll 4
-        for (size_t t = 0; t < kRows; ++t) multiply_add(sums[t], w0, w1, &x.values[t0 + t][b * kBlock + 4 * step]);
+        for (size_t t = 0; t < kRows; ++t)
+          multiply_add(sums[t], w0, w1, &x.values[t0 + t][b * kBlock + 4 * step]);
       }
-      const __m256 scale0 = _mm256_load_ps(panel.scales + b * kPanelRows), scale1 = _mm256_load_ps(panel.scales + b * kPanelRows + 8);
+      const __m256 scale0 = _mm256_load_ps(panel.scales + b * kPanelRows),
+                   scale1 = _mm256_load_ps(panel.scales + b * kPanelRows + 8);
       for (size_t t = 0; t < kRows; ++t) {
         const __m256 x_scale = _mm256_broadcast_ss(&x.scales[t0 + t][b]);
         float* target = out + t * kPanelRows;
         _mm256_storeu_ps(target, add_scaled(_mm256_loadu_ps(target), sums[t][0], scale0, x_scale));
-        _mm256_storeu_ps(target + 8, add_scaled(_mm256_loadu_ps(target + 8), sums[t][1], scale1, x_scale));
+        _mm256_storeu_ps(target + 8,
+                         add_scaled(_mm256_loadu_ps(target + 8), sums[t][1], scale1, x_scale));
       }
     }
   }

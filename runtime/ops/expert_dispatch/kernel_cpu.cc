@@ -1,4 +1,5 @@
-// The scalar path: the plainest reading of the layout, for CPUs without AVX2 and as the oracle of the other paths.
+// The scalar path: the plainest reading of the layout, for CPUs without AVX2 and as the oracle of
+// the other paths.
 #include "elementwise.h"
 #include "kernel.h"
 
@@ -10,11 +11,13 @@ float float_of_half(uint16_t half) {
   const uint32_t exponent = (half >> 10) & 31u, fraction = half & 0x3ffu;
   if (exponent == 31) return float_of(sign | 0x7f800000u | (fraction << 13));
   if (exponent != 0) return float_of(sign | ((exponent + 112) << 23) | (fraction << 13));
-  const float magnitude = static_cast<float>(fraction) * 5.9604645e-8f;  // Subnormal: multiples of 2^-24, exact.
+  const float magnitude =
+      static_cast<float>(fraction) * 5.9604645e-8f;  // Subnormal: multiples of 2^-24, exact.
   return sign != 0 ? -magnitude : magnitude;
 }
 
-// sums[16] += a sub-block of 32 columns times 32 int8 activations. Exact: 64 * 127 * 128 is far below 2^31.
+// sums[16] += a sub-block of 32 columns times 32 int8 activations. Exact: 64 * 127 * 128 is
+// far below 2^31.
 void multiply_sub_block_4(const uint8_t* weights, const int8_t* x, int32_t* sums) {
   for (int i = 0; i < 4; ++i, weights += 64) {
     for (int row = 0; row < 16; ++row) {
@@ -34,7 +37,8 @@ void multiply_sub_block_8(const uint8_t* weights, const int8_t* x, int32_t* sums
   }
 }
 
-void multiply_row(const Format& format, size_t columns, const uint8_t* weights, const uint8_t* row, float* out) {
+void multiply_row(const Format& format, size_t columns, const uint8_t* weights, const uint8_t* row,
+                  float* out) {
   const RowLayout layout(format, columns);
   const int8_t* x = reinterpret_cast<const int8_t*>(row);
   const float* x_scales = reinterpret_cast<const float*>(row + layout.scales);
@@ -44,8 +48,10 @@ void multiply_row(const Format& format, size_t columns, const uint8_t* weights, 
     const uint8_t* scales = weights;
     weights += 2 * kPanelRows;
     int32_t sums[kPanelRows] = {};
-    for (size_t k = 0; k < format.block; k += kSubBlock, weights += sub_block_bytes, x += kSubBlock) {
-      format.bits == 4 ? multiply_sub_block_4(weights, x, sums) : multiply_sub_block_8(weights, x, sums);
+    for (size_t k = 0; k < format.block;
+         k += kSubBlock, weights += sub_block_bytes, x += kSubBlock) {
+      format.bits == 4 ? multiply_sub_block_4(weights, x, sums)
+                       : multiply_sub_block_8(weights, x, sums);
     }
     for (size_t i = 0; i < kPanelRows; ++i) {
       uint16_t half;
@@ -55,16 +61,19 @@ void multiply_row(const Format& format, size_t columns, const uint8_t* weights, 
   }
 }
 
-void multiply(const Format& format, size_t columns, const uint8_t* weights, size_t panels, const uint8_t* const* rows,
-              size_t row_count, float* out) {
+void multiply(const Format& format, size_t columns, const uint8_t* weights, size_t panels,
+              const uint8_t* const* rows, size_t row_count, float* out) {
   for (size_t p = 0; p < panels; ++p, weights += format.panel_bytes(columns)) {
-    for (size_t t = 0; t < row_count; ++t, out += kPanelRows) multiply_row(format, columns, weights, rows[t], out);
+    for (size_t t = 0; t < row_count; ++t, out += kPanelRows)
+      multiply_row(format, columns, weights, rows[t], out);
   }
 }
 
 }  // namespace
 
-Kernel scalar_kernel(const Format&) { return {encode_row, multiply, swiglu_panels, accumulate_panels}; }
+Kernel scalar_kernel(const Format&) {
+  return {encode_row, multiply, swiglu_panels, accumulate_panels};
+}
 
 Kernel select_kernel(CpuPath path, const Format& format) {
   if (!format.quantized()) return float_kernel();

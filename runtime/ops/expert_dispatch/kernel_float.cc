@@ -1,5 +1,5 @@
-// Plain float32 weights, so that an unquantized bundle goes through the same operator. Sixteen partial sums a row,
-// added pairwise at the end: the same order on every machine.
+// Plain float32 weights, so that an unquantized bundle goes through the same operator. Sixteen
+// partial sums a row, added pairwise at the end: the same order on every machine.
 #include "elementwise.h"
 #include "kernel.h"
 
@@ -21,8 +21,8 @@ float dot(const float* w, const float* x, size_t columns) {
   return sums[0];
 }
 
-void multiply(const Format&, size_t columns, const uint8_t* weights, size_t panels, const uint8_t* const* rows, size_t row_count,
-              float* out) {
+void multiply(const Format&, size_t columns, const uint8_t* weights, size_t panels,
+              const uint8_t* const* rows, size_t row_count, float* out) {
   const float* w = reinterpret_cast<const float*>(weights);
   for (size_t p = 0; p < panels; ++p, out += row_count * kPanelRows) {
     for (size_t i = 0; i < kPanelRows; ++i, w += columns) {

@@ -1,21 +1,23 @@
-// The packed weights and the encoded activations, byte by byte. pack.py writes the former; layout_version names both.
+// The packed weights and the encoded activations, byte by byte. pack.py writes the weights;
+// `layout_version` names all of it.
 //
-// Weights, layout version 1. A matrix of N rows and K columns is cut into panels of 16 rows, each whole in K.
-// gate_up: panel p holds rows 8p..8p+7 of gate, then the same rows of up, so that SwiGLU is lane by lane.
-// down: panel p holds rows 16p..16p+15. Panels follow each other, experts follow each other.
+// Weights. A matrix of N rows and K columns is cut into panels of 16 rows, each whole in K.
+//   gate_up: panel p holds rows 8p..8p+7 of gate, then the same rows of up: SwiGLU is lane by lane.
+//   down: panel p holds rows 16p..16p+15.
+// Panels follow each other, and so do experts.
 //
-// bits 4 or 8: a panel is K / block blocks, and a block is
-//     16 float16 scales, one a row, then block / 32 sub-blocks of 32 columns;
-//   int8 sub-block, 512 bytes:  byte (i, r / 8, r % 8, j), i < 8, row r < 16, j < 4 = value[r][4i + j] + 128
-//   int4 sub-block, 256 bytes:  byte (i, r / 8, r % 8, j), i < 4 has value[r][4i + j] + 8 in its low four bits
-//                               and value[r][16 + 4i + j] + 8 in its high four
-//   so a 32-byte vector is 8 rows by 4 columns: what one multiply-add instruction takes. GEMV and GEMM read the same
-//   bytes, GEMV as one sequential stream: scales and values of a block are neighbours.
-// bits 32: a panel is its 16 rows, each K plain floats.
+// Bits 4 or 8: a panel is K / block blocks, and a block is 16 float16 scales, one a row, then
+// block / 32 sub-blocks of 32 columns. Value [r][c] of a sub-block is in byte (i, r / 8, r % 8, j):
+//   8 bits, 512 bytes: byte (i, .., j), i < 8, j < 4, is value[r][4i + j] + 128.
+//   4 bits, 256 bytes: byte (i, .., j), i < 4, j < 4, has value[r][4i + j] + 8 in its low half and
+//                      value[r][16 + 4i + j] + 8 in its high half.
+// So a vector of 32 bytes is 8 rows by 4 columns, what one multiply-add instruction takes. GEMV and
+// GEMM read the same bytes; GEMV as one stream, because a block's scales and values are neighbours.
 //
-// An encoded activation row of K values (bits 4 or 8):
-//     K int8, padding to 64 bytes, K / block float scales, K / block int32 corrections.
-//   bits 32: K floats.
+// Bits 32: a panel is its 16 rows, each K plain floats.
+//
+// An encoded activation row of K values: K int8, padding to 64 bytes, K / block float scales,
+// K / block int32 corrections. With bits 32: K floats.
 #pragma once
 
 #include <cstddef>
@@ -27,9 +29,11 @@ constexpr int64_t kLayoutVersion = 1;
 constexpr size_t kPanelRows = 16;
 constexpr size_t kSubBlock = 32;
 
-// `static`, not plain `inline`: files compiled for a wider CPU include this, and the linker keeps one copy of an
-// inline function, perhaps theirs, for all.
-static inline size_t round_up(size_t value, size_t multiple) { return (value + multiple - 1) / multiple * multiple; }
+// `static`, not plain `inline`: files compiled for a wider CPU include this, and the linker keeps
+// one copy of an inline function, perhaps theirs, for all.
+static inline size_t round_up(size_t value, size_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
 
 struct Format {
   size_t bits = 4;    // 4, 8 or 32
@@ -40,7 +44,9 @@ struct Format {
   size_t panel_bytes(size_t columns) const {
     return quantized() ? columns / block * block_bytes() : kPanelRows * columns * sizeof(float);
   }
-  size_t matrix_bytes(size_t rows, size_t columns) const { return rows / kPanelRows * panel_bytes(columns); }
+  size_t matrix_bytes(size_t rows, size_t columns) const {
+    return rows / kPanelRows * panel_bytes(columns);
+  }
 };
 
 // Where the parts of an encoded activation row are.
@@ -51,7 +57,8 @@ struct RowLayout {
     const size_t blocks = columns / format.block;
     scales = round_up(columns, 64);
     corrections = scales + blocks * sizeof(float);
-    bytes = round_up(format.quantized() ? corrections + blocks * sizeof(int32_t) : columns * sizeof(float), 64);
+    bytes = round_up(
+        format.quantized() ? corrections + blocks * sizeof(int32_t) : columns * sizeof(float), 64);
   }
 };
 

@@ -1,12 +1,13 @@
 // sopilka::ExpertDispatch as ONNX Runtime sees it: attributes, shapes, errors.
 //
-// inputs   x float [..., H]; router_logits float [..., E]; gate_up uint8 [E, bytes]; down uint8 [E, bytes];
-//          cancel int64 [1], optional: the handle of a cancel flag, 0 for none
-// output   y float, the shape of x
-// attributes (integers)  k, hidden_size, intermediate_size, num_experts, bits (4, 8, 32), block_size (32, 64),
-//          normalize (0, 1), layout_version (1)
+// Inputs: x float [..., H]; router_logits float [..., E]; gate_up uint8 [E, bytes];
+//   down uint8 [E, bytes]; optionally cancel int64 [1], the handle of a cancel flag or 0.
+// Output: y float, the shape of x.
+// Attributes, all integers: k, hidden_size, intermediate_size, num_experts, bits (4, 8, 32),
+//   block_size (32, 64), normalize (0, 1), layout_version (1).
 //
-// The weights are read where the runtime has them, as a rule a memory-mapped file: nothing is copied or repacked.
+// The weights are read where the runtime has them, as a rule in a memory-mapped file: nothing is
+// copied or repacked.
 #include "op.h"
 
 #include "dispatch.h"
@@ -28,56 +29,72 @@ Shape read_shape(const Api& api, const OrtKernelInfo* info) {
   shape.format.bits = attribute(api, info, "bits", 4, 32);
   shape.format.block = attribute(api, info, "block_size", 32, 64);
   const size_t bits = shape.format.bits, block = shape.format.block;
-  if (bits != 4 && bits != 8 && bits != 32) throw Error("attribute `bits` is " + std::to_string(bits) + ", must be 4, 8 or 32");
-  if (block != 32 && block != 64) throw Error("attribute `block_size` is " + std::to_string(block) + ", must be 32 or 64");
+  if (bits != 4 && bits != 8 && bits != 32)
+    throw Error("attribute `bits` is " + std::to_string(bits) + ", must be 4, 8 or 32");
+  if (block != 32 && block != 64)
+    throw Error("attribute `block_size` is " + std::to_string(block) + ", must be 32 or 64");
   if (shape.hidden % block != 0 || shape.intermediate % block != 0) {
-    throw Error("hidden_size " + std::to_string(shape.hidden) + " and intermediate_size " + std::to_string(shape.intermediate) +
-                " must be multiples of block_size " + std::to_string(block));
+    throw Error("hidden_size " + std::to_string(shape.hidden) + " and intermediate_size " +
+                std::to_string(shape.intermediate) + " must be multiples of block_size " +
+                std::to_string(block));
   }
   return shape;
 }
 
 void expect(bool good, const char* what, const Tensor& got, const std::string& wanted) {
-  if (!good) throw Error(std::string("input `") + what + "` has shape " + text(got.shape) + ", must be " + wanted);
+  if (!good)
+    throw Error(std::string("input `") + what + "` has shape " + text(got.shape) + ", must be " +
+                wanted);
 }
 
 void check_weights(const Tensor& weights, const char* what, size_t experts, size_t bytes) {
   const std::vector<int64_t> wanted = {static_cast<int64_t>(experts), static_cast<int64_t>(bytes)};
   expect(weights.shape == wanted, what, weights, text(wanted) + " for these attributes");
   if (reinterpret_cast<uintptr_t>(weights.data) % alignof(float) != 0) {
-    throw Error(std::string("input `") + what + "` begins at an address that is not a multiple of 4; align the file's offsets");
+    throw Error(std::string("input `") + what +
+                "` begins at an address that is not a multiple of 4; align the file's offsets");
   }
 }
 
 class ExpertDispatch {
  public:
   ExpertDispatch(const Api& api, const OrtKernelInfo* info)
-      : api_(api), shape_(read_shape(api, info)), kernel_(select_kernel(select_path(), shape_.format)) {
+      : api_(api),
+        shape_(read_shape(api, info)),
+        kernel_(select_kernel(select_path(), shape_.format)) {
     // What is constant can be checked now, so that a wrong model fails when it is loaded.
-    const Tensor gate_up = constant_input(api, info, kGateUp), down = constant_input(api, info, kDown);
-    if (gate_up.data != nullptr) check_weights(gate_up, "gate_up", shape_.experts, shape_.gate_up_bytes());
+    const Tensor gate_up = constant_input(api, info, kGateUp),
+                 down = constant_input(api, info, kDown);
+    if (gate_up.data != nullptr)
+      check_weights(gate_up, "gate_up", shape_.experts, shape_.gate_up_bytes());
     if (down.data != nullptr) check_weights(down, "down", shape_.experts, shape_.down_bytes());
   }
 
   void compute(OrtKernelContext* context) const {
     const Tensor x = input(api_, context, kX), logits = input(api_, context, kLogits);
     const Tensor gate_up = input(api_, context, kGateUp), down = input(api_, context, kDown);
-    const int64_t hidden = static_cast<int64_t>(shape_.hidden), experts = static_cast<int64_t>(shape_.experts);
-    expect(!x.shape.empty() && x.shape.back() == hidden, "x", x, "[..., " + std::to_string(hidden) + "]");
+    const int64_t hidden = static_cast<int64_t>(shape_.hidden),
+                  experts = static_cast<int64_t>(shape_.experts);
+    expect(!x.shape.empty() && x.shape.back() == hidden, "x", x,
+           "[..., " + std::to_string(hidden) + "]");
     const int64_t tokens = x.count() / hidden;
-    expect(!logits.shape.empty() && logits.shape.back() == experts && logits.count() / experts == tokens, "router_logits", logits,
-           text({tokens, experts}));
+    expect(!logits.shape.empty() && logits.shape.back() == experts &&
+               logits.count() / experts == tokens,
+           "router_logits", logits, text({tokens, experts}));
     check_weights(gate_up, "gate_up", shape_.experts, shape_.gate_up_bytes());
     check_weights(down, "down", shape_.experts, shape_.down_bytes());
     const CancelFlag cancel = CancelFlag::find(cancel_handle(context));
     const Tensor y = output(api_, context, 0, x.shape);
     if (tokens == 0) return;
 
-    const Batch batch = {static_cast<size_t>(tokens), x.as<float>(), logits.as<float>(), gate_up.as<uint8_t>(), down.as<uint8_t>(),
-                         y.as<float>()};
+    const Batch batch = {static_cast<size_t>(tokens), x.as<float>(),      logits.as<float>(),
+                         gate_up.as<uint8_t>(),       down.as<uint8_t>(), y.as<float>()};
     const auto parallel_for = [&](size_t total, const std::function<void(size_t)>& task) {
-      const auto call = [](void* user, size_t i) { (*static_cast<const std::function<void(size_t)>*>(user))(i); };
-      check(api_, api_.parallel_for(context, call, total, 0, const_cast<std::function<void(size_t)>*>(&task)));
+      const auto call = [](void* user, size_t i) {
+        (*static_cast<const std::function<void(size_t)>*>(user))(i);
+      };
+      check(api_, api_.parallel_for(context, call, total, 0,
+                                    const_cast<std::function<void(size_t)>*>(&task)));
     };
     if (!dispatch(shape_, kernel_, batch, cancel, parallel_for)) throw Error("cancelled");
   }
@@ -109,14 +126,17 @@ OrtCustomOp describe() {
     if (index == kCancel) return kInt64;
     return index == kGateUp || index == kDown ? kUint8 : kFloat;
   };
-  op.GetInputCharacteristic = [](const OrtCustomOp*, size_t index) -> int { return index == kCancel ? kOptional : kRequired; };
+  op.GetInputCharacteristic = [](const OrtCustomOp*, size_t index) -> int {
+    return index == kCancel ? kOptional : kRequired;
+  };
   op.GetInputMemoryType = [](const OrtCustomOp*, size_t) { return 0; };
   op.GetOutputTypeCount = [](const OrtCustomOp*) -> size_t { return 1; };
   op.GetOutputType = [](const OrtCustomOp*, size_t) -> int { return kFloat; };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, size_t) -> int { return kRequired; };
   op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
   op.GetEndVersion = [](const OrtCustomOp*) { return 1; };
-  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info, void** kernel) -> OrtStatus* {
+  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
+                         void** kernel) -> OrtStatus* {
     const Api api(table);
     return guarded(api, kName, [&] { *kernel = new ExpertDispatch(api, info); });
   };

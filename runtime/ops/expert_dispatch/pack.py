@@ -224,8 +224,7 @@ def _unpack(packed: NDArray[np.uint8], bits: int, block_size: int, columns: int)
     steps = 8 if bits == 8 else 4
     codes = by_block[..., 2 * PANEL_ROWS :].reshape(experts, panels, blocks, subs, steps, 2, 8, 4)
     codes = codes.transpose(0, 1, 5, 6, 2, 3, 4, 7)  # [E, P, half, row, block, sub, i, j]
-    if bits == 4:
-        codes = np.stack([codes & 15, codes >> 4], axis=-3)
-    signed = codes.astype(np.int16) - (8 if bits == 4 else 128)
+    unsigned = codes if bits == 8 else np.stack([codes & 15, codes >> 4], axis=-3)
+    signed = unsigned.astype(np.int16) - (128 if bits == 8 else 8)
     values = signed.astype(np.int8).reshape(experts, panels * PANEL_ROWS, columns)
     return Quantized(values, scales, bits, block_size)

@@ -4,7 +4,8 @@
 
 namespace sopilka::expert_dispatch {
 
-void route(const float* logits, size_t experts, size_t k, bool normalize, float* scratch, int32_t* chosen, float* weights) {
+void route(const float* logits, size_t experts, size_t k, bool normalize, float* scratch,
+           int32_t* chosen, float* weights) {
   const float infinity = float_of(0x7f800000u);
   float largest = -infinity;
   bool valid = true;

@@ -1,7 +1,7 @@
 // What an operator needs of ONNX Runtime, in C++ words: attributes, tensors, errors.
 //
-// Inside the library errors are exceptions; `guarded` turns them into statuses where the runtime calls us.
-// Code that runs on the thread pool must not throw.
+// Inside the library errors are exceptions; `guarded` turns them into statuses where the runtime
+// calls us. Code that runs on the thread pool must not throw.
 #pragma once
 
 #include <cstdint>
@@ -61,15 +61,18 @@ Tensor tensor(const Api& api, const OrtValue* value);
 // Input `index`, or a tensor without data when the optional input is absent.
 Tensor input(const Api& api, const OrtKernelContext* context, size_t index);
 
-// The constant behind input `index`, or a tensor without data when the input is computed at run time.
+// The constant behind input `index`, or a tensor without data when the input is computed
+// at run time.
 Tensor constant_input(const Api& api, const OrtKernelInfo* info, size_t index);
 
-Tensor output(const Api& api, OrtKernelContext* context, size_t index, const std::vector<int64_t>& shape);
+Tensor output(const Api& api, OrtKernelContext* context, size_t index,
+              const std::vector<int64_t>& shape);
 
-int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least, int64_t most);
+int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least,
+                  int64_t most);
 
-// An operator announces itself with a static Registration; registry.cc hands all of them to the runtime.
-// So a new operator is a new folder, and no list is edited.
+// An operator announces itself with a static Registration; registry.cc hands all of them to the
+// runtime. So a new operator is a new folder, and no list is edited.
 class Registration {
  public:
   explicit Registration(const OrtCustomOp* op) : op_(op), next_(head()) { head() = this; }

@@ -1,9 +1,10 @@
 // The part of ONNX Runtime's C ABI that the operators use.
 //
-// ONNX Runtime's wheels ship no headers, and nothing of it is linked: the runtime hands RegisterCustomOps a table
-// of function pointers. The table only ever grows, so a function is known by its slot, and a slot that exists in
-// API version v means the same in every later version. We ask for the oldest version that has all we use; the
-// runtime refuses (a null table) only versions newer than itself.
+// ONNX Runtime's wheels ship no headers, and nothing of it is linked: the runtime hands
+// RegisterCustomOps a table of function pointers. The table only ever grows, so a function is known
+// by its slot, and a slot that exists in API version v means the same in every later version. We
+// ask for the oldest version that has all we use; the runtime refuses (a null table) only versions
+// newer than itself.
 #pragma once
 
 #include <cstddef>
@@ -45,7 +46,8 @@ struct OrtCustomOp {
   int (*GetVariadicInputHomogeneity)(const OrtCustomOp*);
   int (*GetVariadicOutputMinArity)(const OrtCustomOp*);
   int (*GetVariadicOutputHomogeneity)(const OrtCustomOp*);
-  OrtStatus* (*CreateKernelV2)(const OrtCustomOp*, const OrtApi*, const OrtKernelInfo*, void** kernel);
+  OrtStatus* (*CreateKernelV2)(const OrtCustomOp*, const OrtApi*, const OrtKernelInfo*,
+                               void** kernel);
   OrtStatus* (*KernelComputeV2)(void* kernel, OrtKernelContext*);
   OrtStatus* (*InferOutputShapeFn)(const OrtCustomOp*, OrtShapeInferContext*);
   int (*GetStartVersion)(const OrtCustomOp*);
@@ -58,13 +60,15 @@ struct OrtCustomOp {
 
 }  // extern "C"
 
-static_assert(sizeof(void*) != 8 || sizeof(OrtCustomOp) == 208, "the runtime reads this struct by offset");
+static_assert(sizeof(void*) != 8 || sizeof(OrtCustomOp) == 208,
+              "the runtime reads this struct by offset");
 
 namespace sopilka {
 
-// ParallelFor (slot 274) came with ONNX Runtime 1.17, all else is older. The table of version 17 ends with
-// SessionOptionsAppendExecutionProvider_OpenVINO_V2 in slot 275, that of version 16 with slot 265: the runtime's
-// own source asserts both ("Size of version 17 API cannot change", onnxruntime_c_api.cc).
+// ParallelFor (slot 274) came with ONNX Runtime 1.17, all else is older. The table of
+// version 17 ends with SessionOptionsAppendExecutionProvider_OpenVINO_V2 in slot 275, that
+// of version 16 with slot 265: the runtime's own source asserts both ("Size of version 17
+// API cannot change", onnxruntime_c_api.cc).
 inline constexpr uint32_t kApiVersion = 17;
 inline constexpr size_t kApiTableLength = 276;
 
@@ -117,7 +121,8 @@ constexpr bool all_slots_exist() {
   }
   return true;
 }
-static_assert(all_slots_exist(), "a slot past the end of the table would be read from foreign memory");
+static_assert(all_slots_exist(),
+              "a slot past the end of the table would be read from foreign memory");
 
 enum ErrorCode : int { kFail = 1, kInvalidArgument = 2 };
 enum ElementType : int { kFloat = 1, kUint8 = 2, kInt64 = 7 };
@@ -134,64 +139,79 @@ class Api {
   const char* error_message(const OrtStatus* status) const {
     return call<const char*(const OrtStatus*)>(Slot::kGetErrorMessage)(status);
   }
-  void release_status(OrtStatus* status) const { call<void(OrtStatus*)>(Slot::kReleaseStatus)(status); }
+  void release_status(OrtStatus* status) const {
+    call<void(OrtStatus*)>(Slot::kReleaseStatus)(status);
+  }
 
   OrtStatus* create_domain(const char* name, OrtCustomOpDomain** domain) const {
-    return call<OrtStatus*(const char*, OrtCustomOpDomain**)>(Slot::kCreateCustomOpDomain)(name, domain);
+    return call<OrtStatus*(const char*, OrtCustomOpDomain**)>(Slot::kCreateCustomOpDomain)(name,
+                                                                                           domain);
   }
   OrtStatus* add_op(OrtCustomOpDomain* domain, const OrtCustomOp* op) const {
-    return call<OrtStatus*(OrtCustomOpDomain*, const OrtCustomOp*)>(Slot::kCustomOpDomainAdd)(domain, op);
+    return call<OrtStatus*(OrtCustomOpDomain*, const OrtCustomOp*)>(Slot::kCustomOpDomainAdd)(
+        domain, op);
   }
   OrtStatus* add_domain(OrtSessionOptions* options, OrtCustomOpDomain* domain) const {
-    return call<OrtStatus*(OrtSessionOptions*, OrtCustomOpDomain*)>(Slot::kAddCustomOpDomain)(options, domain);
+    return call<OrtStatus*(OrtSessionOptions*, OrtCustomOpDomain*)>(Slot::kAddCustomOpDomain)(
+        options, domain);
   }
 
   OrtStatus* attribute(const OrtKernelInfo* info, const char* name, int64_t* value) const {
-    return call<OrtStatus*(const OrtKernelInfo*, const char*, int64_t*)>(Slot::kKernelInfoGetAttributeInt64)(info, name, value);
+    return call<OrtStatus*(const OrtKernelInfo*, const char*, int64_t*)>(
+        Slot::kKernelInfoGetAttributeInt64)(info, name, value);
   }
-  OrtStatus* constant_input(const OrtKernelInfo* info, size_t index, int* is_constant, const OrtValue** value) const {
-    return call<OrtStatus*(const OrtKernelInfo*, size_t, int*, const OrtValue**)>(Slot::kKernelInfoGetConstantInputTensor)(
-        info, index, is_constant, value);
+  OrtStatus* constant_input(const OrtKernelInfo* info, size_t index, int* is_constant,
+                            const OrtValue** value) const {
+    return call<OrtStatus*(const OrtKernelInfo*, size_t, int*, const OrtValue**)>(
+        Slot::kKernelInfoGetConstantInputTensor)(info, index, is_constant, value);
   }
 
   OrtStatus* input_count(const OrtKernelContext* context, size_t* count) const {
-    return call<OrtStatus*(const OrtKernelContext*, size_t*)>(Slot::kKernelContextGetInputCount)(context, count);
+    return call<OrtStatus*(const OrtKernelContext*, size_t*)>(Slot::kKernelContextGetInputCount)(
+        context, count);
   }
   OrtStatus* input(const OrtKernelContext* context, size_t index, const OrtValue** value) const {
-    return call<OrtStatus*(const OrtKernelContext*, size_t, const OrtValue**)>(Slot::kKernelContextGetInput)(context, index, value);
+    return call<OrtStatus*(const OrtKernelContext*, size_t, const OrtValue**)>(
+        Slot::kKernelContextGetInput)(context, index, value);
   }
-  OrtStatus* output(OrtKernelContext* context, size_t index, const int64_t* shape, size_t rank, OrtValue** value) const {
-    return call<OrtStatus*(OrtKernelContext*, size_t, const int64_t*, size_t, OrtValue**)>(Slot::kKernelContextGetOutput)(
-        context, index, shape, rank, value);
+  OrtStatus* output(OrtKernelContext* context, size_t index, const int64_t* shape, size_t rank,
+                    OrtValue** value) const {
+    return call<OrtStatus*(OrtKernelContext*, size_t, const int64_t*, size_t, OrtValue**)>(
+        Slot::kKernelContextGetOutput)(context, index, shape, rank, value);
   }
 
   // The data pointer of a tensor; the runtime has one function for reading and writing.
   OrtStatus* data(const OrtValue* value, void** data) const {
-    return call<OrtStatus*(OrtValue*, void**)>(Slot::kGetTensorMutableData)(const_cast<OrtValue*>(value), data);
+    return call<OrtStatus*(OrtValue*, void**)>(Slot::kGetTensorMutableData)(
+        const_cast<OrtValue*>(value), data);
   }
   OrtStatus* type_and_shape(const OrtValue* value, OrtTensorTypeAndShapeInfo** info) const {
-    return call<OrtStatus*(const OrtValue*, OrtTensorTypeAndShapeInfo**)>(Slot::kGetTensorTypeAndShape)(value, info);
+    return call<OrtStatus*(const OrtValue*, OrtTensorTypeAndShapeInfo**)>(
+        Slot::kGetTensorTypeAndShape)(value, info);
   }
   OrtStatus* element_type(const OrtTensorTypeAndShapeInfo* info, int* type) const {
-    return call<OrtStatus*(const OrtTensorTypeAndShapeInfo*, int*)>(Slot::kGetTensorElementType)(info, type);
+    return call<OrtStatus*(const OrtTensorTypeAndShapeInfo*, int*)>(Slot::kGetTensorElementType)(
+        info, type);
   }
   OrtStatus* rank(const OrtTensorTypeAndShapeInfo* info, size_t* rank) const {
-    return call<OrtStatus*(const OrtTensorTypeAndShapeInfo*, size_t*)>(Slot::kGetDimensionsCount)(info, rank);
+    return call<OrtStatus*(const OrtTensorTypeAndShapeInfo*, size_t*)>(Slot::kGetDimensionsCount)(
+        info, rank);
   }
   OrtStatus* dimensions(const OrtTensorTypeAndShapeInfo* info, int64_t* shape, size_t rank) const {
-    return call<OrtStatus*(const OrtTensorTypeAndShapeInfo*, int64_t*, size_t)>(Slot::kGetDimensions)(info, shape, rank);
+    return call<OrtStatus*(const OrtTensorTypeAndShapeInfo*, int64_t*, size_t)>(
+        Slot::kGetDimensions)(info, shape, rank);
   }
   void release_type_and_shape(OrtTensorTypeAndShapeInfo* info) const {
     call<void(OrtTensorTypeAndShapeInfo*)>(Slot::kReleaseTensorTypeAndShapeInfo)(info);
   }
 
-  // Calls `task(user, i)` for every i < total on the session's thread pool and waits; with `batches` 0 idle
-  // threads claim one task at a time.
-  OrtStatus* parallel_for(const OrtKernelContext* context, void (*task)(void*, size_t), size_t total, size_t batches,
-                          void* user) const {
+  // Calls `task(user, i)` for every i < total on the session's thread pool and waits; with
+  // `batches` 0 idle threads claim one task at a time.
+  OrtStatus* parallel_for(const OrtKernelContext* context, void (*task)(void*, size_t),
+                          size_t total, size_t batches, void* user) const {
     using Task = void (*)(void*, size_t);
-    return call<OrtStatus*(const OrtKernelContext*, Task, size_t, size_t, void*)>(Slot::kKernelContextParallelFor)(
-        context, task, total, batches, user);
+    return call<OrtStatus*(const OrtKernelContext*, Task, size_t, size_t, void*)>(
+        Slot::kKernelContextParallelFor)(context, task, total, batches, user);
   }
 
  private:
