@@ -12,7 +12,7 @@ import pytest
 
 SETUP = Path(__file__).resolve().parent.parent / ".ci" / "setup"
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the set-up is a POSIX shell script")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the set-up is a shell script")
 
 
 def link(folder: Path, *programs: str) -> None:
