@@ -16,7 +16,9 @@
 #include "elementwise.h"
 #include "kernel.h"
 
+// In a namespace without a name: each path's file has its own of all this (see layout.h).
 namespace sopilka::expert_dispatch {
+namespace {
 
 constexpr size_t kGroupColumns = 256;
 constexpr size_t kGroupBlocks = kGroupColumns / 32;  // at most; half as many with blocks of 64
@@ -53,8 +55,8 @@ struct Activations {
 };
 
 template <class Path, size_t kRows>
-static inline size_t run_tiles(const typename Path::Panel& panel, size_t blocks,
-                               const Activations& x, size_t t, size_t row_count, float* out) {
+size_t run_tiles(const typename Path::Panel& panel, size_t blocks, const Activations& x, size_t t,
+                 size_t row_count, float* out) {
   for (; t + kRows <= row_count; t += kRows)
     Path::template tile<kRows>(panel, blocks, x, t, out + t * kPanelRows);
   if constexpr (kRows > 1) t = run_tiles<Path, kRows / 2>(panel, blocks, x, t, row_count, out);
@@ -62,8 +64,8 @@ static inline size_t run_tiles(const typename Path::Panel& panel, size_t blocks,
 }
 
 template <class Path, size_t kBits, size_t kBlock>
-static void multiply(const Format&, size_t columns, const uint8_t* weights, size_t panels,
-                     const uint8_t* const* rows, size_t row_count, float* out) {
+void multiply(const Format&, size_t columns, const uint8_t* weights, size_t panels,
+              const uint8_t* const* rows, size_t row_count, float* out) {
   const Format format{kBits, kBlock};
   const RowLayout layout(format, columns);
   const size_t panel_bytes = format.panel_bytes(columns);
@@ -95,16 +97,17 @@ static void multiply(const Format&, size_t columns, const uint8_t* weights, size
 }
 
 template <template <size_t, size_t> class Path, size_t kBits, size_t kBlock>
-static Kernel kernel_of() {
+Kernel kernel_of() {
   return {encode_row, multiply<Path<kBits, kBlock>, kBits, kBlock>, swiglu_panels,
           accumulate_panels};
 }
 
 template <template <size_t, size_t> class Path>
-static Kernel kernel_for(const Format& format) {
+Kernel kernel_for(const Format& format) {
   if (format.bits == 4)
     return format.block == 32 ? kernel_of<Path, 4, 32>() : kernel_of<Path, 4, 64>();
   return format.block == 32 ? kernel_of<Path, 8, 32>() : kernel_of<Path, 8, 64>();
 }
 
+}  // namespace
 }  // namespace sopilka::expert_dispatch

@@ -10,9 +10,10 @@
 
 namespace sopilka::expert_dispatch {
 
-constexpr size_t kMaxRows = 64;  // activation rows that one call of `multiply` takes
-constexpr size_t kMaxPanels =
-    8;  // panels that it takes: 64 hidden values of gate_up, whole blocks for either block size
+// What one call of `multiply` takes at most. Eight panels of gate_up are 64 hidden values: whole
+// blocks, whatever the block size.
+constexpr size_t kMaxRows = 64;
+constexpr size_t kMaxPanels = 8;
 
 struct Kernel {
   // Encodes columns [first, first + count) of a row; both are multiples of the block.

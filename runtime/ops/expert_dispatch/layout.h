@@ -29,9 +29,15 @@ constexpr int64_t kLayoutVersion = 1;
 constexpr size_t kPanelRows = 16;
 constexpr size_t kSubBlock = 32;
 
-// `static`, not plain `inline`: files compiled for a wider CPU include this, and the linker keeps
-// one copy of an inline function, perhaps theirs, for all.
-static inline size_t round_up(size_t value, size_t multiple) {
+// Files compiled for a wider CPU include this header too. Of an inline function's copies the linker
+// keeps one for all, perhaps theirs, which an older CPU cannot run: so there must be no copies.
+#if defined(_MSC_VER)
+#define SOPILKA_INLINE __forceinline
+#else
+#define SOPILKA_INLINE inline __attribute__((always_inline))
+#endif
+
+SOPILKA_INLINE size_t round_up(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
 
@@ -39,12 +45,14 @@ struct Format {
   size_t bits = 4;    // 4, 8 or 32
   size_t block = 32;  // columns that share a scale: 32 or 64
 
-  bool quantized() const { return bits != 32; }
-  size_t block_bytes() const { return kPanelRows * 2 + kPanelRows * block * bits / 8; }
-  size_t panel_bytes(size_t columns) const {
+  SOPILKA_INLINE bool quantized() const { return bits != 32; }
+  SOPILKA_INLINE size_t block_bytes() const {
+    return kPanelRows * 2 + kPanelRows * block * bits / 8;
+  }
+  SOPILKA_INLINE size_t panel_bytes(size_t columns) const {
     return quantized() ? columns / block * block_bytes() : kPanelRows * columns * sizeof(float);
   }
-  size_t matrix_bytes(size_t rows, size_t columns) const {
+  SOPILKA_INLINE size_t matrix_bytes(size_t rows, size_t columns) const {
     return rows / kPanelRows * panel_bytes(columns);
   }
 };
@@ -53,7 +61,7 @@ struct Format {
 struct RowLayout {
   size_t scales, corrections, bytes;
 
-  RowLayout(const Format& format, size_t columns) {
+  SOPILKA_INLINE RowLayout(const Format& format, size_t columns) {
     const size_t blocks = columns / format.block;
     scales = round_up(columns, 64);
     corrections = scales + blocks * sizeof(float);

@@ -201,7 +201,7 @@ def _pack_panels(
         codes = (values.astype(np.int16) + 128).astype(np.uint8).reshape(*front, 8, 4)
     else:
         nibbles = (values.astype(np.int8) + 8).astype(np.uint8).reshape(*front, 2, 4, 4)
-        codes = nibbles[..., 0, :, :] | (nibbles[..., 1, :, :] << 4)
+        codes = nibbles[..., 0, :, :] | (nibbles[..., 1, :, :] << np.uint8(4))
     # From [E, P, half, row, block, sub, i, j] to [E, P, block, sub, i, half, row, j].
     codes = codes.transpose(0, 1, 4, 5, 6, 2, 3, 7).reshape(experts, panels, blocks, -1)
     halves = np.ascontiguousarray(scales.transpose(0, 1, 3, 2), dtype="<f2").view(np.uint8)
