@@ -35,10 +35,13 @@ export function describe(phase: Phase, status: ServerStatus, isEnabled: boolean,
   if (status.kind === 'Warning') {
     return shown('warning', status.message, 'warning');
   }
-  if (status.kind === 'Inactive') {
-    return shown('circle-slash', status.message);
+  if (status.busy) {
+    return shown('loading~spin', status.message === '' ? 'Busy.' : status.message);
   }
-  return shown(status.busy ? 'loading~spin' : 'sparkle', status.message === '' ? 'Ready.' : status.message);
+  if (status.kind === 'Inactive') {
+    return shown('circle-slash', status.message === '' ? 'Not active.' : status.message);
+  }
+  return shown('sparkle', status.message === '' ? 'Ready.' : status.message);
 }
 
 /** Takes a notification apart without trusting its shape. */

@@ -13,6 +13,8 @@ test('every state has its text', () => {
     [['running', { ...normal, busy: true, message: 'Indexing' }, true, undefined], '$(loading~spin) Sopilka | Sopilka: Indexing | none'],
     [['running', { ...normal, kind: 'Warning', message: 'No model' }, true, undefined], '$(warning) Sopilka | Sopilka: No model | warning'],
     [['running', { ...normal, kind: 'Inactive', message: 'Paused' }, true, undefined], '$(circle-slash) Sopilka | Sopilka: Paused | none'],
+    [['running', { ...normal, busy: true, kind: 'Inactive', message: 'Loading' }, true, undefined], '$(loading~spin) Sopilka | Sopilka: Loading | none'],
+    [['running', { ...normal, busy: true }, true, undefined], '$(loading~spin) Sopilka | Sopilka: Busy. | none'],
     [['running', normal, false, 'python'], '$(circle-slash) Sopilka | Sopilka: Suggestions are off. | none'],
     [['running', normal, true, 'python'], '$(circle-slash) Sopilka | Sopilka: Suggestions are off for python. | none'],
     [['running', { ...normal, kind: 'Error', message: 'Broken' }, false, undefined], '$(error) Sopilka | Sopilka: Broken | error'],
