@@ -15,8 +15,18 @@ from pathlib import Path
 
 from indexer.changes import FileFound, FileGone
 from indexer.ignore import IGNORE_FILES, Rules
-from indexer.walk import Found
-from indexer.worker import Extract, Extracted, Reply, Task, Walk, Worker, WorkerDiedError, perform
+from indexer.walk import Found, walk
+from indexer.worker import (
+    Extract,
+    Extracted,
+    Reply,
+    Task,
+    Walk,
+    Worker,
+    WorkerDiedError,
+    WorkerStartError,
+    perform,
+)
 
 TASK_FILES, TASK_BYTES = 32, 400_000
 INLINE_BYTES = 100_000
@@ -277,13 +287,18 @@ class _Pool:
             for reply in self._own_worker().perform(task):
                 answered.update(file.path for file in reply)
                 self._replies.put(reply)
+        except WorkerStartError:
+            self._serve_here(task)
         except WorkerDiedError:
             self._drop_worker()
             if self._closed:
                 return
-            if isinstance(task, Walk):
-                raise
-            self._retry([path for path in task.paths if path not in answered])
+            if isinstance(task, Walk):  # it runs no grammar: somebody killed the worker
+                for file in walk(self._rules, task.starts):
+                    if file.path not in answered:
+                        self._replies.put((file,))
+            else:
+                self._retry([path for path in task.paths if path not in answered])
 
     def _retry(self, paths: list[str]) -> None:
         """Files that a worker may have died of, one at a time."""
@@ -291,7 +306,7 @@ class _Pool:
             try:
                 for reply in self._own_worker().perform(Extract((path,))):
                     self._replies.put(reply)
-            except WorkerDiedError:
+            except (WorkerDiedError, WorkerStartError):
                 self._drop_worker()
                 if self._closed:
                     return
@@ -305,7 +320,8 @@ class _Pool:
         return worker
 
     def _drop_worker(self) -> None:
-        worker: Worker = self._local.worker
-        self._local.worker = None
-        self._workers.discard(worker)
-        worker.close()
+        worker: Worker | None = getattr(self._local, "worker", None)
+        if worker is not None:
+            self._local.worker = None
+            self._workers.discard(worker)
+            worker.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -45,6 +46,7 @@ class ChunkIndex:
         self._slots: dict[str, list[int]] = {}  # by path
         self._lengths: array[int] = array("I")
         self._dead: set[int] = set()
+        self._dead_terms: Counter[str] = Counter()  # postings of dead chunks, by term
         self._total_length = 0
 
     @property
@@ -91,6 +93,9 @@ class ChunkIndex:
         return slot
 
     def _remove(self, slot: int) -> None:
+        place = self._places[slot]
+        if place is not None:
+            self._dead_terms.update(place[1].terms)
         self._places[slot] = None
         self._dead.add(slot)
         self._total_length -= self._lengths[slot]
@@ -110,9 +115,9 @@ class ChunkIndex:
         return {place[0] for place in places if place is not None}
 
     def chunk_frequency(self, term: str) -> int:
-        """In about how many chunks a term occurs."""
+        """In how many chunks a term occurs."""
         posting = self._postings.get(term)
-        return 0 if posting is None else len(posting)
+        return 0 if posting is None else len(posting) - self._dead_terms[term]
 
     def search(
         self, query: Mapping[str, int], limit: int, skip: Iterable[tuple[str, int, int]] = ()
@@ -151,12 +156,13 @@ class ChunkIndex:
         norms = (K1 * (1 - B + B / average * lengths)).astype(np.float32)
         for term, weight in query.items():
             posting = self._postings.get(term)
-            if posting is None or (count > 200 and len(posting) > COMMON * count):
+            holding = self.chunk_frequency(term)
+            if posting is None or not holding or (count > 200 and holding > COMMON * count):
                 continue
             entries = np.frombuffer(posting, np.uint32)
             slots = entries >> COUNT_BITS
             found = (entries & MAX_COUNT).astype(np.float32)
-            rarity = math.log(1 + (count - len(posting) + 0.5) / (len(posting) + 0.5))
+            rarity = math.log(1 + (count - holding + 0.5) / (holding + 0.5))
             if rarity > 0:
                 factor = np.float32(weight * rarity * (K1 + 1))
                 scores[slots] += factor * found / (found + norms[slots])

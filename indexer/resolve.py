@@ -47,13 +47,16 @@ class Resolver:
         for part in parts[1:]:
             if target is None:
                 return None
-            target = self.attribute(target, part)
+            target = self.attribute(target, part, path)
         return target
 
-    def attribute(self, target: Target, name: str) -> Target | None:
-        """What `target.name` means."""
+    def attribute(self, target: Target, name: str, path: str) -> Target | None:
+        """What `target.name` means in the file `path`."""
         if isinstance(target, Module):
             return self._exported(target.path, name, 0) or self._submodule(target.path, name)
+        if target.kind is Kind.MODULE:  # a namespace, which other files may have parts of
+            inside = self.own_members(target, name)
+            return next(inside, None) or self._exported(path, name, 0)
         owner = self.class_of(target)
         return self.member(owner, name) if owner is not None else None
 
@@ -110,7 +113,7 @@ class Resolver:
     def _parts(self, owner: Symbol) -> list[str]:
         """Files that may hold members of a type: its own, and those beside it in some languages."""
         language = self._language(owner.path)
-        if language is None or language.members != "directory":
+        if language is None or language.members != "directory" or owner.kind is Kind.MODULE:
             return [owner.path]
         others = sorted(self._files.in_folder(parent_of(owner.path)))
         return [owner.path, *(path for path in others if path != owner.path)]

@@ -34,6 +34,8 @@ MAX_OFFERED = 40
 MAX_BASES = 5
 GROUP = -1
 CONSTRUCTORS = ("__init__", "constructor", "new", "__new__")
+SAME = 0.8
+"""Jaccard similarity from which a chunk counts as a copy of the window."""
 IMPORT_ROLE = ROLE_NUMBER[Role.IMPORT]
 QUERY_LINES_BEFORE, QUERY_LINES_AFTER = 20, 5
 
@@ -183,7 +185,7 @@ class _DefinitionSearch:
             return
         if isinstance(target, Symbol) and parts[0] not in self.receivers:
             self._need(
-                target, weight if len(parts) == 1 else 0.7 * weight, f"definition of {parts[0]}"
+                target, weight if len(parts) == 1 else 0.7 * weight, f"definition of {target.name}"
             )
             typed = self.resolver.class_of(target)
             if typed is not None and parts[0] in self.around.types:
@@ -191,7 +193,7 @@ class _DefinitionSearch:
             elif typed is not None and typed != target:
                 self._need(typed, 0.6 * weight, f"type of {parts[0]}")
         for part in parts[1:]:
-            found = self.resolver.attribute(target, part)
+            found = self.resolver.attribute(target, part, self.path)
             if found is None:
                 return
             if isinstance(found, Symbol):
@@ -218,7 +220,9 @@ class _DefinitionSearch:
         return self.resolver.name(self.path, name)
 
     def _need(self, symbol: Symbol, weight: float, why: str) -> None:
-        """Needs a symbol; a member is shown within its class."""
+        """Needs a symbol; a member is shown within its class, a namespace says nothing."""
+        if symbol.kind is Kind.MODULE:
+            return
         facts = self.repository.table.facts(symbol.path)
         if facts is None:
             return
@@ -233,8 +237,12 @@ class _DefinitionSearch:
 
     def _class(self, symbol: Symbol, weight: float, why: str) -> None:
         need = self._needed(symbol, weight, why)
-        if need is not None:
-            need.whole = True
+        if need is None or need.whole:
+            return
+        need.whole = True
+        for member in self.resolver.own_members(symbol):
+            if member.path != symbol.path and member.name.startswith(self.around.typed):
+                self._offer(member, 0.9 * weight, f"members of {symbol.name}")
 
     def _needed(self, symbol: Symbol, weight: float, why: str) -> Need | None:
         low, high = self.around.window
@@ -265,7 +273,7 @@ class _DefinitionSearch:
         wanted = [name for name in names if name.startswith(typed) and not name.startswith("_")]
         wanted.sort(key=lambda name: (-used(name), name))
         for rank, name in enumerate(wanted[:MAX_OFFERED]):
-            target = self.resolver.attribute(module, name)
+            target = self.resolver.attribute(module, name, module.path)
             if isinstance(target, Symbol) and target.path != self.path:
                 self._offer(target, weight / (1 + 0.1 * rank), f"offered by {name_of(module.path)}")
 
@@ -362,4 +370,4 @@ def similar_chunks(
 def _nearly_same(words: frozenset[str], terms: tuple[str, ...]) -> bool:
     """Whether a chunk says the same as the window: a model would only copy it."""
     shared = sum(term in words for term in terms)
-    return shared >= 0.9 * max(len(words), len(terms), 1)
+    return shared >= SAME * (len(words) + len(terms) - shared)

@@ -22,6 +22,7 @@ from indexer.ignore import Rules
 from indexer.walk import Found, facts_of_file, walk
 
 LENGTH = struct.Struct("<Q")
+READY, DONE = "ready", "done"
 WALK_BATCH = 64
 REPLY_FILES, REPLY_BYTES = 16, 100_000
 """A reply is sent after so many files or bytes of text, so that reading it takes about 1 ms."""
@@ -78,6 +79,10 @@ def perform(task: Task, rules: Rules) -> Iterator[Reply]:
         yield tuple(done)
 
 
+class WorkerStartError(Exception):
+    """No worker can be started here: the caller has to do the work itself."""
+
+
 class WorkerDiedError(Exception):
     """A worker ended before its task did: a grammar crashed, or somebody killed it."""
 
@@ -86,22 +91,33 @@ class Worker:
     """The parent's end of a worker process."""
 
     def __init__(self, roots: tuple[str, ...], config: IndexConfig) -> None:
-        self._process = subprocess.Popen(
-            command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self._send((roots, config))
+        try:
+            self._process = subprocess.Popen(
+                command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError as error:
+            raise WorkerStartError(str(error)) from error
+        try:
+            self._send((roots, config))
+            ready = self._receive() == READY
+        except WorkerDiedError:
+            ready = False
+        if not ready:
+            self.close()
+            raise WorkerStartError("the worker process ended at once")
 
     def perform(self, task: Task) -> Iterator[Reply]:
         """Replies to a task, in order. Raises WorkerDiedError."""
         self._send(task)
-        while True:
-            assert self._process.stdout is not None
-            reply = read_frame(self._process.stdout)
-            if reply is None:
-                raise WorkerDiedError
-            if reply == "done":
-                return
+        while (reply := self._receive()) != DONE:
             yield reply
+
+    def _receive(self) -> Any:
+        assert self._process.stdout is not None
+        reply = read_frame(self._process.stdout)
+        if reply is None:
+            raise WorkerDiedError
+        return reply
 
     def _send(self, value: object) -> None:
         assert self._process.stdin is not None
@@ -142,11 +158,12 @@ def main() -> None:
     if start is None:
         return
     roots, config = start
+    write_frame(replies, READY)
     while (task := read_frame(tasks)) is not None:
         rules = Rules(roots, config)  # ignore files may have changed since the last task
         for reply in perform(task, rules):
             write_frame(replies, reply)
-        write_frame(replies, "done")
+        write_frame(replies, DONE)
 
 
 def read_frame(pipe: IO[bytes]) -> Any:

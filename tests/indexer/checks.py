@@ -23,11 +23,11 @@ def check_imports(source: str, expect: str) -> None:
         )
         parts = [
             f"from {'.' * clause.level}{clause.module!r}",
-            f"names {names}" if names else "",
+            f"\n    {names}" if names else "",
             f"binds {clause.binds}" if clause.binds else "",
             "star" if clause.star else "",
         ]
-        rows.append(" ".join(part for part in parts if part))
+        rows.append(" ".join(part for part in parts if part).replace(" \n", "\n"))
     assert "\n".join(rows) == expect
 
 
@@ -45,7 +45,8 @@ def check_similar(source: str, expect: str, limit: int = 3) -> None:
     index = index_of(fixture)
     found = index.similar_chunks(fixture.path, fixture.offset, limit)
     rows = [
-        f"{index.relative(snippet.path)}:{snippet.start_line + 1}-{snippet.end_line + 1} {snippet.why}"
+        f"{index.relative(snippet.path)}:{snippet.start_line + 1}-{snippet.end_line + 1}"
+        f" {snippet.why}"
         for snippet in found
     ]
     assert "\n".join(rows) == expect
@@ -59,8 +60,8 @@ def render_symbols(index: Index, fixture: Fixture) -> str:
         docstring = fixture.text[symbol.docstring_start : symbol.docstring_end].decode()
         row = f"{symbol.kind} {symbol.qualified_name}"
         row += f" <{symbol.detail}>" if symbol.detail else ""
-        row += f" | {' '.join(signature.split())[:60]}"
-        row += f" | {' '.join(docstring.split())[:40]}" if docstring else ""
+        row += f" | {' '.join(signature.split())[:36].rstrip()}"
+        row += f" | {' '.join(docstring.split())[:24].rstrip()}" if docstring else ""
         rows.append(row)
     return "\n".join(rows)
 

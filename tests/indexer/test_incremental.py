@@ -21,8 +21,9 @@ from tests.indexer.samples import SAMPLES
 
 ROOT = "/repo"
 PIECES = (
-    "x", "\n", "\r\n", "\r", " ", "    ", "(", ")", "{", "}", '"', "'", '"""', "#", "//", "/*", "*/",
-    "🦀", "é", "𝒳 = 1\n", "def f(a: int):\n    return a\n", "class B(A):\n    x = 1\n",
+    "x", "\n", "\r\n", "\r", " ", "    ", "(", ")", "{", "}", '"', "'", '"""', "#", "//", "/*",
+    "*/", "🦀", "é", "\U0001d4b3 = 1\n", "def f(a: int):\n    return a\n",
+    "class B(A):\n    x = 1\n",
     "self.y = Y()\n", "import os\n", "from a import b as c\n", "function g() { return 1 }\n",
     "@dec\n", "", "\ud83e", "fn h() {}\n", "struct S { int a; };\n", "export const q = () => 1;\n",
 )  # fmt: skip

@@ -1,0 +1,239 @@
+"""Files on disk become facts, in worker processes or without."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from indexer import Batch, Crawler, FileFound, FileGone, Index, IndexConfig, extract, language_of
+from indexer.extract import extract as plain_extract
+from indexer.worker import Extract, Walk, Worker, WorkerDiedError
+from tests.indexer.samples import SAMPLES
+
+
+def fill(root: Path) -> None:
+    for name, text in SAMPLES.items():
+        for folder in ("src", "src/deep"):
+            path = root / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    (root / "src/.gitignore").write_text("ignored.py\n")
+    (root / "src/ignored.py").write_text("x = 1\n")
+    (root / "src/latin.py").write_bytes(b"x = '\xe9'\n")
+    (root / "notes.txt").write_text("no source\n")
+    (root / "node_modules").mkdir()
+    (root / "node_modules/dep.js").write_text("function dep() {}\n")
+
+
+def apply(index: Index, batches: Iterable[Batch]) -> Batch:
+    batch: Batch | None = None
+    for batch in batches:
+        for change in batch.changes:
+            index.apply(change)
+    assert batch is not None
+    return batch
+
+
+def known(index: Index, root: Path) -> list[str]:
+    return sorted(Path(path).relative_to(root).as_posix() for path in index.paths())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_crawl_finds_what_the_rules_allow(tmp_path: Path, workers: int) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=workers), (str(tmp_path),))
+    last = apply(index, Crawler(index.rules).crawl())
+    expect = sorted(f"{folder}/{name}" for name in SAMPLES for folder in ("src", "src/deep"))
+    assert known(index, tmp_path) == expect
+    assert last.progress.complete and last.progress.done == last.progress.found - 1
+    for path in index.paths():
+        language = language_of(path)
+        assert language is not None
+        assert index.facts(path) == plain_extract(path, language, Path(path).read_bytes())
+
+
+def test_files_that_are_left_out_come_with_reasons(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    skipped = dict(pair for batch in Crawler(index.rules).crawl() for pair in batch.skipped)
+    assert skipped == {
+        str(tmp_path / "src/ignored.py"): "excluded by an ignore file",
+        str(tmp_path / "src/latin.py"): "not UTF-8",
+    }
+
+
+def test_changes_on_disk_are_followed(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    apply(index, crawler.crawl())
+    changed, gone, new = (tmp_path / name for name in ("src/people.py", "src/people.go", "n/a.py"))
+    changed.write_text("def changed(): ...\n")
+    gone.unlink()
+    new.parent.mkdir()
+    new.write_text("def fresh(): ...\n")
+    apply(index, crawler.crawl([str(changed), str(gone), str(new.parent)]))
+    assert [s.name for s in index.symbols(str(changed))] == ["changed"]
+    assert str(gone) not in index.paths()
+    assert index.definitions_of("fresh")[0].path == str(new)
+
+
+def test_a_folder_that_vanished_takes_its_files_along(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    apply(index, crawler.crawl())
+    (tmp_path / "src/deep").rename(tmp_path / "elsewhere")
+    apply(index, crawler.crawl([str(tmp_path / "src/deep"), str(tmp_path / "elsewhere")]))
+    assert not any("src/deep" in path for path in index.paths())
+    assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
+
+
+def test_a_changed_ignore_file_means_everything(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    apply(index, crawler.crawl())
+    (tmp_path / "src/.gitignore").write_text("deep/\n")
+    apply(index, crawler.crawl([str(tmp_path / "src/.gitignore")]))
+    assert known(index, tmp_path) == sorted(
+        ["src/ignored.py", *(f"src/{name}" for name in SAMPLES)]
+    )
+
+
+def test_a_second_crawl_notices_what_went_away(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    apply(index, crawler.crawl())
+    (tmp_path / "src/people.c").unlink()
+    gone = [change for batch in crawler.crawl() for change in batch.changes]
+    assert FileGone(str(tmp_path / "src/people.c")) in gone
+
+
+def test_several_roots_one_inside_the_other(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path), str(tmp_path / "src/deep")))
+    found = [
+        change.path
+        for batch in Crawler(index.rules).crawl()
+        for change in batch.changes
+        if isinstance(change, FileFound)
+    ]
+    assert len(found) == len(set(found)) == 2 * len(SAMPLES)
+    assert index.relative(str(tmp_path / "src/deep/people.py")) == "deep/people.py"
+
+
+def test_linked_folders_are_not_entered(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/x.py").write_text("x = 1\n")
+    (tmp_path / "a/loop").symlink_to(tmp_path)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    apply(index, Crawler(index.rules).crawl())
+    assert known(index, tmp_path) == ["a/x.py"]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs file modes")
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    (tmp_path / "a.py").chmod(0)
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    skipped = [pair for batch in Crawler(index.rules).crawl() for pair in batch.skipped]
+    assert skipped == [(str(tmp_path / "a.py"), "cannot be read: Permission denied")]
+
+
+async def test_batches_come_to_an_event_loop(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=1), (str(tmp_path),))
+    async for batch in Crawler(index.rules).batches():
+        for change in batch.changes:
+            index.apply(change)
+    assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
+
+
+async def test_leaving_the_loop_cancels(tmp_path: Path) -> None:
+    fill(tmp_path)
+    index = Index(IndexConfig(workers=1), (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    batches = crawler.batches()
+    await anext(batches)
+    await batches.aclose()
+    again = [batch async for batch in Crawler(index.rules).batches()]
+    assert again[-1].progress.complete
+    later = await asyncio.to_thread(lambda: list(crawler.crawl()))
+    assert later[-1].progress.complete
+
+
+def test_a_worker_answers_as_the_caller_itself_would(tmp_path: Path) -> None:
+    fill(tmp_path)
+    worker = Worker((str(tmp_path),), IndexConfig())
+    try:
+        found = [file for reply in worker.perform(Walk((str(tmp_path),))) for file in reply]
+        assert len(found) == 2 * len(SAMPLES) + 2
+        path = str(tmp_path / "src/people.py")
+        ((extracted,),) = worker.perform(Extract((path,)))
+        language = language_of(path)
+        assert language is not None
+        assert extracted.facts == extract(path, language, SAMPLES["people.py"].encode())  # type: ignore[union-attr]
+    finally:
+        worker.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_dead_worker_is_told_and_replaced(tmp_path: Path) -> None:
+    fill(tmp_path)
+    worker = Worker((str(tmp_path),), IndexConfig())
+    list(worker.perform(Walk((str(tmp_path),))))
+    os.kill(worker._process.pid, signal.SIGKILL)
+    worker._process.wait()
+    with pytest.raises(WorkerDiedError):
+        list(worker.perform(Extract((str(tmp_path / "src/people.py"),))))
+    worker.close()
+
+
+def test_without_worker_processes_the_crawl_still_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    for command in ([sys.executable, "-c", ""], ["/nowhere/python"]):
+        monkeypatch.setattr("indexer.worker.command", lambda command=command: command)
+        index = Index(IndexConfig(workers=2), (str(tmp_path),))
+        apply(index, Crawler(index.rules).crawl())
+        assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_file_that_kills_its_worker_is_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    poison = tmp_path / "src/poison.py"
+    poison.write_text("x = 1\n")
+    packages = str(Path(__file__).resolve().parent.parent.parent)
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {packages!r})
+import indexer.walk, indexer.worker
+plain = indexer.worker.facts_of_file
+def facts_of_file(path, rules):
+    if path.endswith("poison.py"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain(path, rules)
+indexer.worker.facts_of_file = facts_of_file
+indexer.worker.main()
+"""
+    monkeypatch.setattr("indexer.worker.command", lambda: [sys.executable, "-P", "-c", code])
+    index = Index(IndexConfig(workers=2), (str(tmp_path),))
+    skipped = {}
+    for batch in Crawler(index.rules).crawl():
+        skipped.update(batch.skipped)
+        for change in batch.changes:
+            index.apply(change)
+    assert skipped[str(poison)] == "the parser crashed on it"
+    assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
