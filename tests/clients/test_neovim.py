@@ -440,6 +440,27 @@ def test_killed_server_is_told_and_restarts(command: list[str], tmp_path: Path) 
         editor.close()
 
 
+def test_one_buffer_can_stay_out(command: list[str], tmp_path: Path) -> None:
+    before = (
+        "vim.api.nvim_create_autocmd('BufReadPre', { pattern = '*quiet.py', callback = "
+        "function(event) vim.b[event.buf].sopilka_enabled = false end })"
+    )
+    editor = start(command, tmp_path, f"cmd = {lua_list(SERVER)}", before=before)
+    try:
+        editor.open_attached("quiet.py", "\n")
+        editor.play([{"text": "shown"}])
+        editor.keys("iabc")
+        editor.settle()
+        assert (editor.ghost(), editor.log("inlineCompletion")) == ("", [])
+        editor.keys("<Esc>")
+        editor.nvim.command("set hidden")
+        editor.open_attached("other.py", "\n")
+        editor.keys("iabc")
+        editor.wait_for_ghost("shown")
+    finally:
+        editor.close()
+
+
 def test_root_settings_and_no_keys(command: list[str], tmp_path: Path) -> None:
     (tmp_path / "project" / "inner").mkdir(parents=True)
     (tmp_path / "project" / "pyproject.toml").write_text("")
