@@ -1,4 +1,4 @@
-"""The benchmark at its smallest, so that it never rots; it also holds our answers against QMoE's."""
+"""The benchmark at its smallest, so that it never rots; it holds our answers against QMoE's."""
 
 from __future__ import annotations
 
