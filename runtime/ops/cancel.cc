@@ -4,12 +4,6 @@
 
 #include "op.h"
 
-#if defined(_WIN32)
-#define SOPILKA_EXPORT extern "C" __declspec(dllexport)
-#else
-#define SOPILKA_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
-
 namespace sopilka {
 namespace {
 

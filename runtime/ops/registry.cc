@@ -8,12 +8,6 @@
 #include "cpu_path.h"
 #include "op.h"
 
-#if defined(_WIN32)
-#define SOPILKA_EXPORT extern "C" __declspec(dllexport)
-#else
-#define SOPILKA_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
-
 namespace sopilka {
 
 Registration*& Registration::head() {

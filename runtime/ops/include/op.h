@@ -12,6 +12,13 @@
 
 #include "ort_abi.h"
 
+// A C function that ONNX Runtime or Python finds by its name; all else is hidden.
+#if defined(_WIN32)
+#define SOPILKA_EXPORT extern "C" __declspec(dllexport)
+#else
+#define SOPILKA_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
 namespace sopilka {
 
 // A mistake of the caller: the message names what was wrong and what would be right.

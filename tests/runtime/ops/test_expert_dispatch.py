@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,27 @@ def test_largest_sums_are_exact(bits: int, block: int) -> None:
         x[1, ::2] *= -1  # Half of the lanes' sums cancel, the others are the largest.
         x[2, 2::4] *= -1
         check(layer, x, np.zeros((3, 2), np.float32))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(FORMATS), st.integers(0, 1000))
+def test_any_bytes_as_weights(form: tuple[int, int], seed: int) -> None:
+    """Scales that are NaN, infinite, subnormal or negative: the same bits everywhere, no crash."""
+    bits, block = form
+    layer = random_layer(hidden=128, intermediate=64, experts=3, k=2, bits=bits, block=block)
+    rng = np.random.default_rng(seed)
+    gate_up, down = (rng.integers(0, 256, w.shape, np.uint8) for w in (layer.gate_up, layer.down))
+    check(replace(layer, gate_up=gate_up, down=down), *random_batch(layer, 5, seed))
+
+
+@pytest.mark.parametrize(("bits", "block"), FORMATS)
+def test_subnormal_scales(bits: int, block: int) -> None:
+    layer = random_layer(hidden=128, intermediate=64, experts=2, k=2, bits=bits, block=block)
+    for weights in (layer.gate_up, layer.down):
+        by_block = weights.reshape(-1, 32 + 16 * block * bits // 8)
+        by_block[:, 1:32:2] &= 0x83  # Sign and fraction stay, the exponent becomes zero.
+    x, logits = random_batch(layer, 5)
+    assert check(layer, x * np.float32(1e4), logits).any()
 
 
 @pytest.mark.parametrize(("bits", "block"), FORMATS)
