@@ -1,4 +1,4 @@
-"""Values that configure the runtime: frozen, validated on construction, named as in vLLM and Hugging Face."""
+"""Values that configure the runtime: frozen, checked when made, named as in vLLM and Hugging Face."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """How the engine runs: `threads` 0 means as many as the machine has cores, four at most.
+    """How the engine runs. `threads` 0 means as many as the machine has cores, four at most.
 
     `num_slots` KV buffers are kept, each of the model's whole context; `prefill_chunk` tokens are
-    computed in one step, so that a cancel waits for one chunk at most; `max_waiting` requests may queue.
+    computed in one step, so that a cancel waits for one chunk at most; `max_waiting` may queue.
     """
 
     threads: int = 0
