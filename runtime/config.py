@@ -1,4 +1,4 @@
-"""Values that configure the runtime: frozen, checked when made, named as in vLLM and Hugging Face."""
+"""Values that configure the runtime: frozen, checked when made, named as in vLLM and HF."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.errors import EngineClosed, EngineError, ModelLoadError
-from runtime.ops import cancel_flag, library_path
+from runtime.ops import cancel_flag, import_onnxruntime, library_path
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle
@@ -98,7 +98,7 @@ class OrtModelRunner:
 
         Raises OperatorError without our operators, ModelLoadError where ONNX Runtime refuses.
         """
-        import onnxruntime as ort
+        ort = import_onnxruntime()
 
         options = ort.SessionOptions()
         options.intra_op_num_threads = config.threads or min(

@@ -14,12 +14,21 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from runtime.errors import OperatorError
 
 DOMAIN = "sopilka"
 
-__all__ = ["DOMAIN", "CancelFlag", "OpsInfo", "cancel_flag", "describe", "library_path"]
+__all__ = [
+    "DOMAIN",
+    "CancelFlag",
+    "OpsInfo",
+    "cancel_flag",
+    "describe",
+    "import_onnxruntime",
+    "library_path",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +100,7 @@ def cancel_flag() -> CancelFlag:
 
 def describe() -> OpsInfo:
     """Which library, kernels and ONNX Runtime; OperatorError if SOPILKA_OPS_PATH names no path."""
-    import onnxruntime
-
+    onnxruntime = import_onnxruntime()
     library = load_library()
     paths = _text_of(library.sopilka_available_paths)
     return OpsInfo(
@@ -103,6 +111,19 @@ def describe() -> OpsInfo:
         ort_version=onnxruntime.__version__,
         ort_api_used=library.sopilka_api_version(),
     )
+
+
+def import_onnxruntime() -> ModuleType:
+    """ONNX Runtime, with its telemetry off: the one way in which we import it.
+
+    Its wheels record events and a device id in the user's cache folder, for sending, as soon as the
+    library is loaded; only this variable, set before that, prevents it. Nothing of ours may leave
+    the machine, so it is not for the user to ask for.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    import onnxruntime
+
+    return onnxruntime  # type: ignore[no-any-return]
 
 
 def load_library() -> ctypes.CDLL:
