@@ -46,7 +46,15 @@ class Jobs:
         if message is not None:
             self.messages[name] = message
             self.tell(name, message, None)
-        self._tasks[name] = self._spawn(work)
+        self._tasks[name] = self._spawn(self._ended(name, work))
+
+    async def _ended(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """A job that fails has ended too; one that was replaced has not."""
+        try:
+            await work
+        except Exception:
+            self.end(name)
+            raise
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs something too short to be told of."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from indexer import Crawler, Index, IndexConfig, Open, Rules, Snippet, mask_secrets
-from indexer.ignore import IGNORE_FILES
+from indexer.ignore import IGNORE_FILES, secret_name
 from lsp_server import background
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
@@ -149,7 +149,7 @@ class Session:
         if rules.root_of(ask.path) is not None:
             verdict = rules.verdict(ask.path)
             return None if verdict.allowed else verdict.reason
-        return "the file may hold secrets" if self.index.text_of(ask.path) is None else None
+        return "its name or folder is one for keys or credentials" if secret_name(ask.path) else None
 
     def remember(self, completion: Completion, ask: Ask) -> str:
         """Keeps a suggestion that is about to be shown, and gives it an identifier."""

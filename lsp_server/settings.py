@@ -260,8 +260,10 @@ def _flatten(
 
 
 def _unknown(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    return "is not a setting" + (f"; did you mean {SECTION}.{near[0]}?" if near else "")
+    # Names are compared without their group, which alone would make all of a group alike.
+    by_name = {other.rpartition(".")[2]: other for other in known}
+    near = difflib.get_close_matches(key.rpartition(".")[2], by_name, n=1, cutoff=0.7)
+    return "is not a setting" + (f"; did you mean {SECTION}.{by_name[near[0]]}?" if near else "")
 
 
 def _shown(raw: Any) -> str:

@@ -7,8 +7,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from lsp_server.wire import BadFrame, FrameReader, frame
 
 ROOT = Path(__file__).resolve().parents[2]
 CAPS = ROOT / "tests/fixtures/caps"
-TIMEOUT = 120.0
+TIMEOUT = 40.0
 # What an editor with ghost text and nothing else says of itself.
 PLAIN: dict[str, Any] = {
     "general": {"positionEncodings": ["utf-16"]},
@@ -82,6 +82,17 @@ class Client:
 
     def send(self, message: dict[str, Any]) -> None:
         self.send_bytes(frame(json.dumps({"jsonrpc": "2.0", **message}).encode()))
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Everything that is sent inside goes over the wire in one piece."""
+        send_bytes, pieces = self.send_bytes, list[bytes]()
+        self.send_bytes = pieces.append
+        try:
+            yield
+        finally:
+            self.send_bytes = send_bytes
+            send_bytes(b"".join(pieces))
 
     def notify(self, method: str, params: Any = None) -> None:
         self.send({"method": method, "params": params})
