@@ -25,6 +25,7 @@ from indexer.facts import (
     Chunk,
     Kind,
 )
+from indexer.secrets import mask_ranges, token_ranges
 
 MIN_LINES, MAX_LINES = 20, 40
 MAX_TERMS_BYTES = 20_000
@@ -36,15 +37,23 @@ HOLDING = np.array([kind in CONTAINERS for kind in Kind])
 
 def chunks_of(
     text: bytes, symbols: NDArray[np.int32], starts: NDArray[np.int64]
-) -> tuple[Chunk, ...]:
-    """The chunks of a text without secrets; `symbols` is [n, WIDTH], `starts` its lines."""
+) -> tuple[tuple[Chunk, ...], list[tuple[int, int]]]:
+    """The chunks of a text, and byte ranges of tokens and passwords, whose words are left out.
+
+    `symbols` is [n, WIDTH], `starts` are the starts of its lines.
+    """
     bounds = [*starts.tolist(), len(text)]
     cuts = _cut_lines(symbols, starts)
-    return tuple(
-        chunk
-        for first, last in _ranges(text, bounds, cuts)
-        if (chunk := _chunk(text, bounds, first, last)) is not None
-    )
+    chunks: list[Chunk] = []
+    secrets: list[tuple[int, int]] = []
+    for first, last in _ranges(text, bounds, cuts):
+        first, last = _trimmed(text, bounds, first, last)
+        if first < last:
+            start, end = bounds[first], bounds[last]
+            terms, counts, hidden = _read(text[start:end])
+            chunks.append(Chunk(start, end, first, last, terms, counts))
+            secrets += [(start + low, start + high) for low, high in hidden]
+    return tuple(chunks), secrets
 
 
 def terms_of(text: bytes) -> Counter[str]:
@@ -106,19 +115,18 @@ def _next_cut(text: bytes, bounds: list[int], cuts: list[int], first: int) -> in
     return first + MAX_LINES
 
 
-def _chunk(text: bytes, bounds: list[int], first: int, last: int) -> Chunk | None:
+def _trimmed(text: bytes, bounds: list[int], first: int, last: int) -> tuple[int, int]:
+    """A range of lines without blank ones at its ends."""
     while first < last and not text[bounds[first] : bounds[first + 1]].strip():
         first += 1
     while last > first and not text[bounds[last - 1] : bounds[last]].strip():
         last -= 1
-    if first == last:
-        return None
-    start, end = bounds[first], bounds[last]
-    return Chunk(start, end, first, last, *_packed(text[start : min(end, start + MAX_TERMS_BYTES)]))
+    return first, last
 
 
-@lru_cache(maxsize=2_000)
-def _packed(text: bytes) -> tuple[tuple[str, ...], bytes]:
-    """Terms and counts of a chunk; remembered because a keystroke changes one chunk of many."""
-    counts = terms_of(text)
-    return tuple(counts), bytes(min(count, 255) for count in counts.values())
+@lru_cache(maxsize=4_000)
+def _read(text: bytes) -> tuple[tuple[str, ...], bytes, tuple[tuple[int, int], ...]]:
+    """Terms, counts and secrets of a chunk; kept because a keystroke changes one chunk of many."""
+    hidden = token_ranges(text)
+    counts = terms_of(mask_ranges(text, hidden)[:MAX_TERMS_BYTES])
+    return tuple(counts), bytes(min(count, 255) for count in counts.values()), hidden

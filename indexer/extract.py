@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from bisect import bisect_left
+from collections.abc import Sequence
 
 import numpy as np
 import tree_sitter
 from numpy.typing import NDArray
 
 from indexer.chunks import chunks_of
-from indexer.definitions import OUTER, OUTER_CLASS, VALUES, Scope
+from indexer.definitions import VALUES
 from indexer.facts import (
     DOCSTRING_END,
     DOCSTRING_START,
@@ -22,70 +23,46 @@ from indexer.facts import (
     PARENT,
     START,
     START_LINE,
-    WIDTH,
     FileFacts,
-    Import,
 )
-from indexer.fragments import (
-    EMPTY_ROWS,
-    LINE_COLUMNS,
-    OFFSET_COLUMNS,
-    Fragment,
-    FragmentMaker,
-    Parameter,
-    grouped,
-    whole,
-)
+from indexer.fragments import Fragment, Parameter
 from indexer.language import Language
 from indexer.line_index import line_starts
 from indexer.names import Names
-from indexer.secrets import mask_ranges, secret_ranges
+from indexer.reading import Memory, read_tree
+from indexer.secrets import key_block_ranges, mask_ranges
 
 
 def extract(path: str, language: Language, text: bytes) -> FileFacts:
     """The facts of a text. Never fails: text that does not parse gives what could be read."""
     root = language.parse(text).root_node
-    fragment, names = whole(language, text, root)
+    names = Names()
+    fragment = read_tree(language, text, root, names)
     return assemble(path, language, text, fragment, names, root.has_error)
 
 
 class DocumentExtractor:
-    """Extracts the facts of an open document again and again."""
+    """Extracts the facts of an open document again and again, at the cost of what changed."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        self._names = Names()
-        self._fragments: dict[tuple[int, Scope], Fragment] = {}
-        self._tree: tree_sitter.Tree | None = None  # keeps the identities in _fragments alive
+        self._memory = Memory(language)
 
     def extract(self, path: str, text: bytes, tree: tree_sitter.Tree) -> FileFacts:
-        """The facts of `tree`, which must come from edits of the tree given last, or be new."""
-        if len(self._names.strings) > 50_000:
-            self._names, self._fragments = Names(), {}
-        maker = FragmentMaker(self._language, text, self._names, self._fragments, {})
-        top = Scope(None, False)
-        children = [
-            (node.start_byte, node.start_point[0], maker.fragment(node, top))
-            for node in tree.root_node.children
-            if node.is_named
-        ]
-        root = grouped(tuple(children))
-        self._fragments = maker.made
-        self._tree = tree.copy()  # the caller edits its own; identities hold for this one
-        return assemble(path, self._language, text, root, self._names, tree.root_node.has_error)
+        """What `extract` gives for the text, if the tree is that of the text."""
+        root = tree.root_node
+        fragment = self._memory.read_tree(text, root)
+        return assemble(path, self._language, text, fragment, self._memory.names, root.has_error)
 
 
 def assemble(
-    path: str, language: Language, text: bytes, root: Fragment, names: Names, has_errors: bool
+    path: str, language: Language, text: bytes, whole: Fragment, names: Names, has_errors: bool
 ) -> FileFacts:
-    """Puts fragments together; the result does not depend on how the tree was cut into them."""
-    parts = _Parts()
-    parts.add(root, 0, 0, OUTER, OUTER)
-    joined, written = parts.joined_symbols()
-    symbols, details, position = _without_repeated_values(joined, written)
-    owners = tuple((int(position[index]), owner) for index, owner in parts.owners)
-    details = _with_parameter_types(symbols, details, parts.parameters)
-    references = parts.joined_references()
+    """Puts together what was read; the result does not depend on how the tree was cut up."""
+    symbols, details, position = _without_repeated_values(whole.symbols, list(whole.details))
+    owners = tuple((int(position[index]), owner) for index, owner in whole.owners)
+    details = _with_parameter_types(symbols, details, whole.parameters)
+    references = whole.references
     references = references[~np.isin(references[:, 1], symbols[:, NAME_START])]
     starts = line_starts(text)
     if text.count(b"\n") + 1 != len(starts):  # the grammar does not count a lone \r as a line end
@@ -93,9 +70,10 @@ def assemble(
         last = np.maximum(symbols[:, START], symbols[:, END] - 1)
         symbols[:, END_LINE] = np.searchsorted(starts, last, side="right") - 1
     if language.docstring == "above":
-        _attach_comments(text, symbols, parts.joined_comments())
+        _attach_comments(text, symbols, whole.comments)
     table = _renumber(symbols, references, names)
-    secrets = secret_ranges(text)
+    blocks = key_block_ranges(text)
+    chunks, tokens = chunks_of(mask_ranges(text, blocks), symbols, starts)
     return FileFacts(
         path=path,
         language=language.name,
@@ -106,9 +84,9 @@ def assemble(
         details=details,
         owners=owners,
         reference_rows=references.tobytes(),
-        imports=tuple(parts.imports),
-        chunks=chunks_of(mask_ranges(text, secrets), symbols, starts),
-        secrets=secrets,
+        imports=whole.imports,
+        chunks=chunks,
+        secrets=tuple(sorted((*blocks, *tokens))),
         has_errors=has_errors,
     )
 
@@ -116,71 +94,6 @@ def assemble(
 def digest_of(text: bytes) -> bytes:
     """Eight bytes that tell one text of a file from another."""
     return hashlib.blake2b(text, digest_size=8).digest()
-
-
-class _Parts:
-    """Arrays of all fragments with what to add to each, joined once at the end."""
-
-    def __init__(self) -> None:
-        self.imports: list[Import] = []
-        self.parameters: list[Parameter] = []
-        self.owners: list[tuple[int, str]] = []
-        self._symbols: list[NDArray[np.int32]] = []
-        self._details: list[str] = []
-        self._references: list[NDArray[np.int32]] = []
-        self._reference_shifts: list[int] = []
-        self._comments: list[NDArray[np.int32]] = []
-        self._count = 0
-
-    def add(self, fragment: Fragment, offset: int, line: int, outer: int, outer_class: int) -> None:
-        """Adds a fragment that starts at `offset`; `outer` are the symbols around it."""
-        first = self._count
-        if len(fragment.symbols):
-            self._add_symbols(fragment, offset, line, outer, outer_class)
-        if len(fragment.references):
-            self._references.append(fragment.references)
-            self._reference_shifts.append(offset)
-        for clause in fragment.imports:
-            shifted = replace(clause, start=clause.start + offset, end=clause.end + offset)
-            self.imports.append(shifted)
-        for parameter in fragment.parameters:
-            self.parameters.append(parameter._replace(start=parameter.start + offset))
-        if len(fragment.comments):
-            shift = np.array((offset, offset, line, line), np.int32)
-            self._comments.append(fragment.comments + shift)
-        if fragment.children:
-            if fragment.owner >= 0:
-                outer = first + fragment.owner
-                if fragment.owner_is_container:
-                    outer_class = outer
-            for child_offset, child_line, child in fragment.children:
-                self.add(child, offset + child_offset, line + child_line, outer, outer_class)
-
-    def _add_symbols(
-        self, fragment: Fragment, offset: int, line: int, outer: int, outer_class: int
-    ) -> None:
-        rows = fragment.symbols + (
-            OFFSET_COLUMNS * np.int32(offset) + LINE_COLUMNS * np.int32(line)
-        )
-        parents = fragment.symbols[:, PARENT]
-        outside = np.where(parents == OUTER_CLASS, outer_class, outer)
-        rows[:, PARENT] = np.where(parents >= 0, parents + self._count, outside)
-        self._symbols.append(rows)
-        self._details += fragment.details
-        self.owners += [(self._count + index, owner) for index, owner in fragment.owners]
-        self._count += len(rows)
-
-    def joined_symbols(self) -> tuple[NDArray[np.int32], list[str]]:
-        return np.concatenate((EMPTY_ROWS[WIDTH], *self._symbols)), self._details
-
-    def joined_references(self) -> NDArray[np.int32]:
-        joined = np.concatenate((EMPTY_ROWS[3], *self._references))
-        lengths = [len(rows) for rows in self._references]
-        joined[:, 1] += np.repeat(np.array(self._reference_shifts, np.int32), lengths)
-        return joined
-
-    def joined_comments(self) -> NDArray[np.int32]:
-        return np.concatenate((EMPTY_ROWS[4], *self._comments))
 
 
 VALUE_NUMBERS = frozenset(KIND_NUMBER[kind] for kind in VALUES)
@@ -215,23 +128,23 @@ def _without_repeated_values(
 
 
 def _with_parameter_types(
-    symbols: NDArray[np.int32], details: tuple[str, ...], parameters: list[Parameter]
+    symbols: NDArray[np.int32], details: tuple[str, ...], parameters: Sequence[Parameter]
 ) -> tuple[str, ...]:
     """Gives `self.x = x` the type of the parameter x, declared before it in the same class."""
-    if not any(detail.startswith("=") for detail in details):
+    waiting = [index for index, detail in enumerate(details) if detail[:1] == "="]
+    if not waiting:
         return details
+    declared: dict[str, list[Parameter]] = {}
+    for parameter in parameters:
+        declared.setdefault(parameter.name, []).append(parameter)
     known = list(details)
-    for index, detail in enumerate(details):
-        if detail.startswith("="):
-            parent = int(symbols[index, PARENT])
-            low = int(symbols[parent, START]) if parent >= 0 else 0
-            high = int(symbols[index, START])
-            declared = [
-                parameter.type
-                for parameter in parameters
-                if low <= parameter.start < high and parameter.name == detail[1:]
-            ]
-            known[index] = declared[-1] if declared else ""
+    for index in waiting:
+        parent = int(symbols[index, PARENT])
+        low = int(symbols[parent, START]) if parent >= 0 else 0
+        candidates = declared.get(details[index][1:], [])
+        before = bisect_left(candidates, int(symbols[index, START]), key=lambda one: one.start)
+        fits = before > 0 and candidates[before - 1].start >= low
+        known[index] = candidates[before - 1].type if fits else ""
     return tuple(known)
 
 

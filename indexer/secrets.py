@@ -12,17 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+_KEY_BLOCK = re.compile(
+    rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
+    rb"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
+    re.DOTALL,
+)
 # Each pattern is tried only if one of its literals occurs: a search for a literal costs next to
 # nothing, and ordinary source holds none.
 _SHAPES: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = (
-    (
-        (b"PRIVATE KEY",),
-        re.compile(
-            rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----.*?"
-            rb"(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\Z)",
-            re.DOTALL,
-        ),
-    ),
     (
         (b"AKIA", b"ASIA", b"ABIA", b"ACCA"),
         re.compile(rb"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
@@ -101,6 +98,18 @@ def looks_secret(text: bytes) -> bool:
 
 def secret_ranges(text: bytes) -> tuple[tuple[int, int], ...]:
     """Byte ranges of key material, sorted; they may overlap."""
+    return tuple(sorted((*key_block_ranges(text), *token_ranges(text))))
+
+
+def key_block_ranges(text: bytes) -> tuple[tuple[int, int], ...]:
+    """Private keys over several lines; to the text's end where one is not closed."""
+    if b"PRIVATE KEY" not in text:
+        return ()
+    return tuple(match.span() for match in _KEY_BLOCK.finditer(text))
+
+
+def token_ranges(text: bytes) -> tuple[tuple[int, int], ...]:
+    """Tokens and passwords, which stand in one line, sorted."""
     ranges = [
         match.span()
         for literals, shape in _SHAPES

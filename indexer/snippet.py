@@ -139,6 +139,8 @@ def range_snippet(
 ) -> Snippet:
     """Whole lines [first, last) of a file."""
     last = max(first + 1, min(last, lines.line_count))
+    while last > first + 1 and not line_text(lines, last - 1):
+        last -= 1
     start, end = lines.line_start(first), lines.line_start(last)
     return Snippet(
         path=path,
