@@ -149,7 +149,7 @@ class Session:
         if rules.root_of(ask.path) is not None:
             verdict = rules.verdict(ask.path)
             return None if verdict.allowed else verdict.reason
-        return "its name or folder is one for keys or credentials" if secret_name(ask.path) else None
+        return "it may hold keys or credentials" if secret_name(ask.path) else None
 
     def remember(self, completion: Completion, ask: Ask) -> str:
         """Keeps a suggestion that is about to be shown, and gives it an identifier."""

@@ -261,7 +261,9 @@ def _flatten(
 
 def _unknown(key: str, known: tuple[str, ...]) -> str:
     # Names are compared without their group, which alone would make all of a group alike.
-    by_name = {other.rpartition(".")[2]: other for other in known}
+    group = key.rpartition(".")[0]
+    own_group_last = sorted(known, key=lambda other: other.startswith(f"{group}."))
+    by_name = {other.rpartition(".")[2]: other for other in own_group_last}
     near = difflib.get_close_matches(key.rpartition(".")[2], by_name, n=1, cutoff=0.7)
     return "is not a setting" + (f"; did you mean {SECTION}.{by_name[near[0]]}?" if near else "")
 

@@ -15,7 +15,7 @@ from lsp_server.session import index_config
 from lsp_server.settings import SECTION, Settings, from_client
 
 
-class BadInput(Exception):  # noqa: N818 - the user's mistake, told in one message.
+class BadInput(Exception):
     """What the user gave cannot be used; the message says why and what would be right."""
 
 

@@ -24,7 +24,7 @@ PLAIN: dict[str, Any] = {
 }
 
 
-class ErrorReply(Exception):  # noqa: N818 - it is what the protocol calls it
+class ErrorReply(Exception):
     """The server answered a request with an error."""
 
     def __init__(self, error: dict[str, Any]) -> None:
