@@ -160,10 +160,18 @@ class CopilotProtocol(LanguageServerProtocol):
             self.handle_message(self.structure_message(data))
         except Exception as error:
             log.warning("a message could not be handled: %s", type(error).__name__)
-            identifier = data.get("id")
-            if "method" in data and isinstance(identifier, int | str):
-                self._refuse(identifier, INVALID_PARAMS, "the parameters do not have this form")
+            self._answer_unusable(data)
         return True
+
+    def _answer_unusable(self, data: dict[str, Any]) -> None:
+        """Tells the client that its request, or ourselves that its reply, cannot be used."""
+        identifier = data.get("id")
+        if not isinstance(identifier, int | str):
+            return
+        if "method" in data:
+            self._refuse(identifier, INVALID_PARAMS, "the parameters do not have this form")
+        elif (future := self._request_futures.pop(identifier, None)) is not None:
+            future.set_exception(invalid_params("the reply does not have the right form"))
 
     def _refuse(self, identifier: Any, code: int, message: str) -> None:
         self._send_data(
