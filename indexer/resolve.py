@@ -24,6 +24,13 @@ class Module:
 
     path: str
 
+    @property
+    def name(self) -> str:
+        """As people call it: a package's file by the package's name."""
+        *_, folder, file = ["", *self.path.split("/")]
+        stem = file.split(".")[0]
+        return folder if stem in ("__init__", "index", "mod", "lib") else stem
+
 
 Target = Symbol | Module
 

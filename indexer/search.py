@@ -15,7 +15,7 @@ from indexer.chunks import terms_of
 from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
-from indexer.files import FileTable, name_of
+from indexer.files import FileTable
 from indexer.lexical import ChunkIndex
 from indexer.nearby import Surroundings, surroundings
 from indexer.resolve import Module, Resolver, Target
@@ -26,9 +26,9 @@ RECEIVER_WEIGHT = 10.0
 BASE_WEIGHT = 0.8
 UNUSED_IMPORT_WEIGHT = 1.5
 IMPORT_WEIGHT = 0.2
-MODULE_MEMBER_WEIGHT = 0.3
+MODULE_MEMBER_WEIGHT, NEAR_MODULE = 0.3, 1.0
 MAX_MENTIONS = 60
-MAX_MEMBERS, MAX_GROUP = 10, 14
+MAX_MEMBERS, MAX_GROUP = 16, 14
 MAX_OFFERED = 40
 """Names of an imported module that are considered."""
 MAX_BASES = 5
@@ -105,6 +105,7 @@ class _DefinitionSearch:
         self.around: Surroundings = surroundings(document, facts, offset)
         self.receivers = document.language.receivers if document.language else ()
         self.needs: dict[tuple[str, int], Need] = {}
+        self.offered: set[str] = set()
 
     def late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
@@ -113,16 +114,24 @@ class _DefinitionSearch:
         """`a.b.|`: the members of what stands before the dot."""
         if not self.around.receiver:
             return
+        name = ".".join(self.around.receiver)
+        if self.around.receiver == ("super",) and self.around.owner is not None:
+            bases = self._with_bases(self.around.owner)[1:]
+            self._classes(bases, f"base of {self.around.owner.name}")
+            return
         target = self._chain(self.around.receiver)
         if isinstance(target, Module):
             self._module_members(target, RECEIVER_WEIGHT, self.around.typed)
         elif target is not None:
             owner = self.resolver.class_of(target)
-            why = f"type of {'.'.join(self.around.receiver)}"
-            weight = RECEIVER_WEIGHT
-            for cls in self._with_bases(owner) if owner is not None else ():
-                self._class(cls, weight, why)
-                why, weight = f"base of {cls.name}", 0.5 * weight
+            self._classes(self._with_bases(owner) if owner is not None else [], f"type of {name}")
+
+    def _classes(self, classes: list[Symbol], why: str) -> None:
+        """The classes whose members may stand after the dot, the nearest first."""
+        weight = RECEIVER_WEIGHT
+        for cls in classes:
+            self._class(cls, weight, why)
+            why, weight = f"base of {cls.name}", 0.5 * weight
 
     def mentions(self) -> None:
         for mention in self.around.mentions[:MAX_MENTIONS]:
@@ -193,6 +202,8 @@ class _DefinitionSearch:
             elif typed is not None and typed != target:
                 self._need(typed, 0.6 * weight, f"type of {parts[0]}")
         for part in parts[1:]:
+            if isinstance(target, Module):
+                self._module_members(target, NEAR_MODULE * weight, "")
             found = self.resolver.attribute(target, part, self.path)
             if found is None:
                 return
@@ -257,7 +268,10 @@ class _DefinitionSearch:
         return need
 
     def _module_members(self, module: Module, weight: float, typed: str) -> None:
-        """What a module offers, the names that the repository uses most first."""
+        """What a module offers, the names that the repository uses most first; once a module."""
+        if module.path in self.offered:
+            return
+        self.offered.add(module.path)
         facts = self.repository.table.facts(module.path)
         if facts is None:
             return
@@ -275,7 +289,7 @@ class _DefinitionSearch:
         for rank, name in enumerate(wanted[:MAX_OFFERED]):
             target = self.resolver.attribute(module, name, module.path)
             if isinstance(target, Symbol) and target.path != self.path:
-                self._offer(target, weight / (1 + 0.1 * rank), f"offered by {name_of(module.path)}")
+                self._offer(target, weight / (1 + 0.1 * rank), f"offered by {module.name}")
 
     def _offer(self, symbol: Symbol, weight: float, why: str) -> None:
         """A top-level symbol that may be needed: shown in one group with others of its file."""
@@ -295,9 +309,15 @@ class _DefinitionSearch:
                 break
             facts = self.repository.table.facts(need.symbol.path)
             lines = sources.lines(need.symbol.path)
-            if facts is not None and lines is not None:
-                members = self._members(need, facts)
-                found.append(skeleton(lines, facts, need.symbol, members, need.why, need.weight))
+            if facts is None or lines is None:
+                continue
+            first, *members = [need.symbol, *self._members(need, facts)]
+            if need.group:  # without those that are shown on their own account
+                left = [one for one in (first, *members) if (one.path, one.index) not in self.needs]
+                if not left:
+                    continue
+                first, *members = left
+            found.append(skeleton(lines, facts, first, members, need.why, need.weight))
         return found
 
     def _members(self, need: Need, facts: FileFacts) -> list[Symbol]:

@@ -194,10 +194,10 @@ class CharField:
 class IntField: ...
 """,
         snapshot("""\
-pkg/fields.py (offered by models.py)
+pkg/fields.py (offered by models)
     class CharField:
     class IntField: ...
-pkg/models.py (offered by models.py)
+pkg/models.py (offered by models)
     class Model: ...
 pkg/util.py (definition of run)
     def run(): ...
@@ -243,6 +243,31 @@ base.py (definition of client)
     class Base:
         def __init__(self):
             self.client = Client("x")
+"""),
+    )
+
+
+def test_python_members_of_super() -> None:
+    check_definitions_needed(
+        """\
+-- main.py --
+from base import Base
+class A(Base):
+    def save(self):
+        super().$0
+-- base.py --
+class Root:
+    def load(self): ...
+class Base(Root):
+    def save(self): ...
+""",
+        snapshot("""\
+base.py (base of A)
+    class Base(Root):
+        def save(self): ...
+base.py (base of Base)
+    class Root:
+        def load(self): ...
 """),
     )
 
@@ -317,7 +342,7 @@ src/base.ts (base of Store)
       close(): void {}
 src/lib/deep.ts (definition of Deep)
     export interface Deep { level: number }
-src/lib/index.ts (offered by index.ts)
+src/lib/index.ts (offered by lib)
     export function helper(n: number) { return n; }
 src/store.ts (definition of makeStore)
     export function makeStore(): Store { return new Store(); }

@@ -26,7 +26,7 @@ def test_the_chunk_with_the_rare_words_comes_first() -> None:
         f"-- main.py --\ndef ship(parcel, customs_form):\n    $0\n"
         f"-- a.py --\n{body('charge')}\n{body('refund')}\n"
         "-- b.py --\ndef send(parcel, customs_form):\n    customs_form.stamp()\n",
-        snapshot('b.py:1-2 similar to lines 1-3'),
+        snapshot("b.py:1-2 similar to lines 1-3"),
         limit=1,
     )
 
@@ -35,7 +35,7 @@ def test_the_window_itself_and_near_copies_of_it_are_left_out() -> None:
     check_similar(
         f"-- main.py --\n{body('charge')}    $0\n-- copy.py --\n{body('charge')}\n"
         f"-- other.py --\n{body('charge', 10)}\ndef more(order): ...\n",
-        snapshot('other.py:1-13 similar to lines 6-27'),
+        snapshot("other.py:1-13 similar to lines 6-27"),
     )
 
 
