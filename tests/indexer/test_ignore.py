@@ -97,7 +97,9 @@ PATTERNS = st.lists(
         "".join,
         st.tuples(
             st.sampled_from(["", "!", "/"]),
-            st.sampled_from(["a", "b.py", "c", "*.py", "**/c", "a/**", "a/*", "[ab]*", "c/d.py"]),
+            st.sampled_from(
+                ["a", "b.py", "c", "*.py", "**/c", "a/**", "a/*", "[ab]*", "c/d.py", "a/**/c", "**"]
+            ),
             st.sampled_from(["", "/"]),
         ),
     ),
