@@ -23,6 +23,7 @@ def receipt_fields(receipt: Receipt) -> dict[str, Any]:
         "model": receipt.model,
         "confidence": receipt.confidence,
         "finish_reason": receipt.finish_reason,
+        "attempts": receipt.attempts,
         "multiline": receipt.multiline,
         "cut_short": receipt.cut_short,
         "filtered": receipt.filtered,

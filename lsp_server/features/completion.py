@@ -30,8 +30,8 @@ Clock = Callable[[], float]
 class Ask:
     """One wish for a completion: `offset` counts bytes of `text`, the document's whole text.
 
-    `text` is the document's own, or what it would be with `selected`, the text of the entry that is
-    chosen in the editor's menu, in it; then `offset` is behind that text.
+    `text` is the document's own, or what it would be with the entry that is chosen in the editor's
+    menu in it; then `offset` is behind that entry.
     """
 
     path: str
@@ -40,7 +40,6 @@ class Ask:
     language: str | None
     version: int = 0
     automatic: bool = True
-    selected: str = ""
     tab_size: int = 4
 
 
@@ -55,6 +54,8 @@ class Receipt:
     usage: Usage = field(default_factory=lambda: Usage(0, 0, 0, 0))
     confidence: float = 0.0
     finish_reason: str = ""
+    # Two where the model did not write the unfinished word anew; all numbers are of both together.
+    attempts: int = 0
     multiline: bool = False
     # Whether the search for context met its deadline before it was done.
     cut_short: bool = False
@@ -125,7 +126,8 @@ def prepare(
     before = ask.text[: ask.offset].decode("utf-8", "replace")
     after = ask.text[ask.offset :].decode("utf-8", "replace")
     place = place_at(before + after, len(before), ask.language)
-    place = replace(place, multiline=wants_multiline(place, settings.completion.multiline))
+    multiline = wants_multiline(place, settings.completion.multiline)
+    place = replace(place, multiline=multiline, tab_size=ask.tab_size)
     if not can_complete(place):
         return Silence("the cursor is in the middle of code")
     snippets, deadline = known_snippets, began + settings.context.deadline_ms / 1000
@@ -160,37 +162,20 @@ def prepare(
 
 async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Completion | Silence:
     """Lets the model write, then filters. Leaving early, by a cancel too, cancels the engine."""
+    spent: list[Result] = []
     for attempt in prepared.attempts:
         written = await write(prepared.model, attempt, prepared.place)
-        if written is not None:
+        spent.append(written.result)
+        if written.heals:
             break
-    if written is None:
-        return Silence("the model wrote nothing", prepared.receipt)
     generated = clock()
-    result = written.result
-    if result.error:
-        return Silence(f"the engine failed: {result.error}", prepared.receipt)
-    completion = to_completion(prepared, written.text)
-    receipt = replace(
-        prepared.receipt,
-        milliseconds={
-            **prepared.receipt.milliseconds,
-            "waiting": result.timings.waiting,
-            "prefill": result.timings.prefill,
-            "decode": result.timings.decode,
-            "postprocess": (clock() - generated) * 1e3,
-        },
-        usage=result.usage,
-        confidence=written.confidence,
-        finish_reason=result.finish_reason,
-    )
+    completion = to_completion(prepared, written)
+    receipt = with_costs(prepared.receipt, spent, written, (clock() - generated) * 1e3)
     if isinstance(completion, Silence):
         return Silence(completion.reason, replace(receipt, filtered=completion.reason))
     if prepared.ask.automatic and written.confidence < settings.completion.min_confidence:
-        return Silence(
-            f"confidence {written.confidence:.2f} is below completion.minConfidence",
-            replace(receipt, filtered="min_confidence"),
-        )
+        reason = f"confidence {written.confidence:.2f} is below completion.minConfidence"
+        return Silence(reason, replace(receipt, filtered="min_confidence"))
     return replace(completion, confidence=written.confidence, receipt=receipt)
 
 
@@ -198,35 +183,36 @@ async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Comple
 class Written:
     """What the model wrote behind the held text, and how sure it was of that."""
 
+    heals: bool
     text: str
     result: Result
     confidence: float
 
 
-async def write(model: Model, attempt: Attempt, place: Place) -> Written | None:
-    """One attempt; None as soon as the answer does not begin with the held text."""
+async def write(model: Model, attempt: Attempt, place: Place) -> Written:
+    """One attempt, ended as soon as what follows would not be shown."""
     text, held_probability = "", 1.0
     async with model.engine.generate(attempt.request) as generation:
         async for output in generation:
             if len(text) < len(attempt.held):
                 held_probability *= output.confidence
             text += output.text
-            if heals(text, attempt.held) == "no":
-                return None
-            if is_enough(text[len(attempt.held) :], place):
+            rest = text[len(attempt.held) :]
+            if heals(text, attempt.held) == "no" or is_enough(rest, place):
                 generation.cancel()
                 break
         result = await generation.result()
-    if attempt.held and heals(text, attempt.held) != "yes" and not result.error:
-        return None
+    is_healed = not attempt.held or heals(text, attempt.held) == "yes"
     confidence = without_held(result.confidence, held_probability)
-    return Written(text[len(attempt.held) :], result, confidence)
+    return Written(is_healed, text[len(attempt.held) :], result, confidence)
 
 
-def to_completion(prepared: Prepared, text: str) -> Completion | Silence:
+def to_completion(prepared: Prepared, written: Written) -> Completion | Silence:
     """The filters, then the check that the suggestion parses where it would stand."""
     ask, place = prepared.ask, prepared.place
-    filtered = postprocess(text, place)
+    if written.result.error:
+        return Silence(f"the engine failed: {written.result.error}")
+    filtered = postprocess(written.text, place)
     if not filtered.text:
         return Silence(f"nothing was left by {filtered.dropped_by}")
     kept = keep_what_parses(
@@ -236,6 +222,28 @@ def to_completion(prepared: Prepared, text: str) -> Completion | Silence:
         return Silence("the suggestion would add a syntax error")
     replaced = len(place.line_after[: replaced_after(kept, place)].encode())
     return Completion(kept, ask.offset, ask.offset + replaced, 0.0, prepared.receipt)
+
+
+def with_costs(
+    receipt: Receipt, spent: list[Result], written: Written, postprocess_ms: float
+) -> Receipt:
+    """The receipt with what all attempts together took."""
+    times = {
+        name: sum(getattr(result.timings, name) for result in spent)
+        for name in ("waiting", "prefill", "decode")
+    }
+    counts = (
+        sum(getattr(result.usage, name) for result in spent)
+        for name in ("prompt", "reused", "computed", "generated")
+    )
+    return replace(
+        receipt,
+        milliseconds={**receipt.milliseconds, **times, "postprocess": postprocess_ms},
+        usage=Usage(*counts),
+        confidence=written.confidence,
+        finish_reason=written.result.finish_reason,
+        attempts=len(spent),
+    )
 
 
 def engine_request(

@@ -20,6 +20,7 @@ class Place:
     below: tuple[str, ...] = ()
     language: str | None = None
     multiline: bool = False
+    tab_size: int = 4
 
     @property
     def line_above(self) -> str:

@@ -108,7 +108,7 @@ def match_indentation(text: str, place: Place) -> str:
         return text
     wants_tabs = indents.count("\t") > indents.count(" ")
     first, *rest = text.split("\n")
-    return "\n".join([first, *(_reindent(line, wants_tabs) for line in rest)])
+    return "\n".join([first, *(_reindent(line, wants_tabs, place.tab_size) for line in rest)])
 
 
 def strip_trailing_space(text: str, place: Place) -> str:
@@ -255,7 +255,7 @@ def _only_closes(line: str) -> bool:
     return bool(code) and all(character in ")]};," for character in code)
 
 
-def _reindent(line: str, tabs: bool, size: int = 4) -> str:
+def _reindent(line: str, tabs: bool, size: int) -> str:
     code = line.lstrip(" \t")
     width = indent_of(line, size)
     return ("\t" * (width // size) + " " * (width % size) if tabs else " " * width) + code

@@ -7,11 +7,13 @@ that it returns waits for the engine and touches the document no more.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from lsprotocol import types
 
+from indexer import Document
 from lsp_server.convert import (
     completion_items,
     inline_item,
@@ -29,94 +31,90 @@ from lsp_server.receipt import receipt_json
 from lsp_server.session import Ticket
 
 Answer = Coroutine[Any, Any, Any]
+Render = Callable[[Completion, str], Any]
 
 
 def inline_completion(connection: Connection, params: InlineCompletionParams) -> Answer | Any:
-    session = connection.session
-    path = path_of(params.text_document.uri)
+    session, encoding = connection.session, connection.encoding
+    path, version = path_of(params.text_document.uri), params.text_document.version
     document = session.index.document(path)
-    version = params.text_document.version
     ticket = session.begin(path)
+    nothing = types.InlineCompletionList(items=[])
     if document is None or (version is not None and version < document.version):
         # Not open, or the client has typed on since: it will ask again.
-        return types.InlineCompletionList(items=[])
+        return nothing
     lines, selected = document.line_index, params.context.selected_completion_info
-    text, offset, chosen = document.text, offset_of(lines, params.position, connection.encoding), ""
+    ask = ask_of(document, path, offset_of(lines, params.position, encoding))
     if selected is not None:
-        start = offset_of(lines, selected.range.start, connection.encoding)
-        end = offset_of(lines, selected.range.end, connection.encoding)
-        chosen = selected.text
-        text = text[:start] + chosen.encode() + text[end:]
-        offset = start + len(chosen.encode())
-    options = params.formatting_options
-    ask = Ask(
-        path=path,
-        text=text,
-        offset=offset,
-        language=document.language.name if document.language else None,
-        version=document.version,
-        automatic=params.context.trigger_kind != types.InlineCompletionTriggerKind.Invoked,
-        selected=chosen,
-        tab_size=options.tab_size if options else 4,
-    )
-    prepared = session.prepare(ask)
-    if isinstance(prepared, Silence):
-        return types.InlineCompletionList(items=[])
+        start, end = (
+            offset_of(lines, place, encoding)
+            for place in (selected.range.start, selected.range.end)
+        )
+        chosen = selected.text.encode()
+        text = document.text[:start] + chosen + document.text[end:]
+        ask = replace(ask, text=text, offset=start + len(chosen))
+    invoked = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+    tab_size = params.formatting_options.tab_size if params.formatting_options else 4
+    ask = replace(ask, automatic=not invoked, tab_size=tab_size)
 
-    def answer(completion: Completion | None) -> types.InlineCompletionList:
-        if completion is None:
-            return types.InlineCompletionList(items=[])
-        identifier = session.remember(completion, ask)
-        item = inline_item(completion, identifier, lines, connection.encoding, selected)
+    def render(completion: Completion, identifier: str) -> types.InlineCompletionList:
+        item = inline_item(completion, identifier, lines, encoding, selected)
         return types.InlineCompletionList(items=[item])
 
-    if isinstance(prepared, Completion):
-        return answer(prepared)
-    return wait_for(connection, ticket, prepared, answer)
+    return respond(connection, ticket, ask, render, nothing)
 
 
 def completion(connection: Connection, params: types.CompletionParams) -> Answer | Any:
-    session = connection.session
+    session, encoding = connection.session, connection.encoding
     path = path_of(params.text_document.uri)
     document = session.index.document(path)
     ticket = session.begin(path)
     nothing = types.CompletionList(is_incomplete=True, items=[])
     if document is None:
         return nothing
-    lines = document.line_index
-    context = params.context
-    ask = Ask(
-        path=path,
-        text=document.text,
-        offset=offset_of(lines, params.position, connection.encoding),
-        language=document.language.name if document.language else None,
-        version=document.version,
-        automatic=context is not None
-        and context.trigger_kind != types.CompletionTriggerKind.Invoked,
-    )
+    lines, context = document.line_index, params.context
+    invoked = context is None or context.trigger_kind == types.CompletionTriggerKind.Invoked
+    ask = ask_of(document, path, offset_of(lines, params.position, encoding))
+
+    def render(completion: Completion, identifier: str) -> types.CompletionList:
+        items = completion_items(completion, identifier, lines, encoding)
+        return types.CompletionList(is_incomplete=True, items=items)
+
+    return respond(connection, ticket, replace(ask, automatic=not invoked), render, nothing)
+
+
+def ask_of(document: Document, path: str, offset: int) -> Ask:
+    language = document.language.name if document.language else None
+    return Ask(path, document.text, offset, language, document.version)
+
+
+def respond(
+    connection: Connection, ticket: Ticket, ask: Ask, render: Render, nothing: Any
+) -> Answer | Any:
+    """All that must see the document as it is now; then the answer, or what waits for it."""
+    session = connection.session
     prepared = session.prepare(ask)
     if isinstance(prepared, Silence):
         return nothing
-
-    def answer(completion: Completion | None) -> types.CompletionList:
-        if completion is None:
-            return nothing
-        identifier = session.remember(completion, ask)
-        items = completion_items(completion, identifier, lines, connection.encoding)
-        return types.CompletionList(is_incomplete=True, items=items)
-
     if isinstance(prepared, Completion):
-        return answer(prepared)
-    return wait_for(connection, ticket, prepared, answer)
+        return render(prepared, session.remember(prepared, ask))
+    return wait_for(connection, ticket, prepared, ask, render, nothing)
 
 
-async def wait_for(connection: Connection, ticket: Ticket, prepared: Prepared, answer: Any) -> Any:
+async def wait_for(
+    connection: Connection,
+    ticket: Ticket,
+    prepared: Prepared,
+    ask: Ask,
+    render: Render,
+    nothing: Any,
+) -> Any:
     """The engine's part, which an edit, a newer request or the client may end at any time."""
     session = connection.session
     if ticket.dropped_by is None:
         ticket.task = asyncio.current_task()
         try:
-            if prepared.ask.automatic and session.settings.completion.debounce_ms:
+            if ask.automatic and session.settings.completion.debounce_ms:
                 await asyncio.sleep(session.settings.completion.debounce_ms / 1000)
             found = await finish(prepared, session.settings, session.clock)
         except asyncio.CancelledError:
@@ -125,7 +123,9 @@ async def wait_for(connection: Connection, ticket: Ticket, prepared: Prepared, a
         else:
             session.end(ticket)
             if ticket.dropped_by is None:
-                return answer(found if isinstance(found, Completion) else None)
+                if isinstance(found, Completion):
+                    return render(found, session.remember(found, ask))
+                return nothing
     if ticket.dropped_by == "edit":
         raise content_modified()
     raise asyncio.CancelledError
