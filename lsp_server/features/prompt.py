@@ -65,29 +65,33 @@ def render_prompt(
     max_tokens: int,
     max_context_tokens: int,
 ) -> Prompt:
-    """The prompt for the text `before` the cursor; `max_tokens` stay free for the answer."""
-    room = max(16, model.context - max_tokens - 1)
+    """The prompt for the text `before` the cursor; `max_tokens` stay free for the answer.
+
+    `path` and the values of `shown_path` are as people say them; its keys are the snippets' paths.
+    """
     line_start = before.rfind("\n") + 1
     above = model.tokens.chunks(before[:line_start])
     line = model.tokens.encode(before[line_start:])
     below = model.tokens.encode(after)
-    repository_ids = model.tokens.encode(repository)
-    path_ids = model.tokens.encode(path)
-    # The line counts in steps too: else each of its tokens would move the window.
+    header = [model.tokens.encode(name) for name in (repository, path)]
+    room = max(16, model.context - max_tokens - 1)
+    # The line counts in steps: else each of its tokens would move the window above it.
     reserved = min(room // 2, -(-len(line) // LINE_STEP) * LINE_STEP)
-    room = max(0, room - max(reserved, len(line)) - len(repository_ids) - len(path_ids) - 8)
+    room = max(0, room - max(reserved, len(line)) - sum(map(len, header)) - 8)
     suffix = below[: int(room * SUFFIX_SHARE)] if model.prompt_format.layout == "fim" else below[:0]
     room -= len(suffix)
+    whole_above = np.concatenate([np.empty(0, np.int32), *(ids for _, ids in above)])
     share = SNIPPETS_SHARE if model.context > SHORT_CONTEXT else SNIPPETS_SHARE_OF_SHORT_CONTEXT
     # What the text above leaves free is for snippets too.
-    length_above = sum(len(ids) for _, ids in above)
-    budget = min(max_context_tokens, max(int(room * share), room - length_above))
-    files, spans = _snippets(model, snippets, shown_path, budget)
-    window = _window([ids for _, ids in above], room - sum(span.tokens for span in spans))
+    budget = min(max_context_tokens, max(int(room * share), room - len(whole_above)))
+    smallest = _window(above, room - budget)
+    useful = _not_in_sight(snippets, path, shown_path, before, _text_of(above, smallest))
+    files, spans = _snippets(model, useful, shown_path, budget)
+    window = whole_above[_window(above, room - sum(span.tokens for span in spans)) :]
     ids = model.prompt_format.render(
-        repo=repository_ids.tolist(),
+        repo=header[0].tolist(),
         files=files,
-        current_path_ids=path_ids.tolist(),
+        current_path_ids=header[1].tolist(),
         prefix_ids=window.tolist(),
         suffix_ids=suffix.tolist(),
         line_ids=(),
@@ -99,8 +103,25 @@ def render_prompt(
         "line": len(line),
         "all": len(ids) + len(line),
     }
-    whole_above = np.concatenate([np.empty(0, np.int32), *(ids for _, ids in above)])
     return Prompt(tuple(ids), before[line_start:], spans, sections, whole_above, below)
+
+
+def _not_in_sight(
+    snippets: Sequence[Snippet],
+    path: str,
+    shown_path: dict[str, str],
+    before: str,
+    in_sight: str,
+) -> list[Snippet]:
+    """Without those of the same file that the text above the cursor shows anyway."""
+    cursor = before.count("\n")
+    first = cursor - in_sight.count("\n")
+    return [
+        snippet
+        for snippet in snippets
+        if shown_path[snippet.path] != path
+        or not first <= snippet.start_line <= snippet.end_line <= cursor
+    ]
 
 
 def _snippets(
@@ -131,16 +152,25 @@ def _snippets(
     )
 
 
-def _window(chunks: list[TokenIds], room: int) -> TokenIds:
-    """The end of the text above that fits; its start moves in steps and lies between chunks."""
-    if not chunks:
-        return np.empty(0, np.int32)
-    whole = np.concatenate(chunks)
-    if len(whole) <= room:
-        return whole
+def _window(chunks: list[tuple[str, TokenIds]], room: int) -> int:
+    """Where the end of the text above that fits begins; it moves in steps, between chunks."""
+    lengths = [len(ids) for _, ids in chunks]
+    surplus = sum(lengths) - room
+    if surplus <= 0:
+        return 0
     step = max(1, room // WINDOW_STEPS)
-    dropped = -(-(len(whole) - room) // step) * step
-    starts = np.concatenate(([0], np.cumsum([len(chunk) for chunk in chunks])))[:-1]
+    dropped = -(-surplus // step) * step
+    starts = np.cumsum([0, *lengths])[:-1]
     start = int(starts[np.searchsorted(starts, dropped)]) if dropped <= starts[-1] else dropped
     # A chunk longer than a step would leave too little: then the cut goes through it.
-    return whole[start if start - dropped <= step else dropped :]
+    return start if start - dropped <= step else dropped
+
+
+def _text_of(chunks: list[tuple[str, TokenIds]], start: int) -> str:
+    """The text of the whole chunks that begin at token `start` or later."""
+    position, parts = 0, []
+    for text, ids in chunks:
+        if position >= start:
+            parts.append(text)
+        position += len(ids)
+    return "".join(parts)
