@@ -381,3 +381,55 @@ async def until(condition: Any) -> None:
     async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)
+
+
+# Cost and privacy
+
+
+async def test_typing_in_one_line_computes_few_tokens_anew(scripted: Scripted) -> None:
+    client = await scripted.start()
+    above = "".join(f"name_{number} = {number}\n" for number in range(100))
+    client.open(URI, above)
+    computed = []
+    for at, key in enumerate("value = call(first, "):
+        client.type(URI, 100, at, key)
+        runs = len(scripted.runner.runs)
+        await client.inline(URI, 100, at + 1)
+        computed.append(tokens_in(scripted.runner.runs[runs:]))
+    assert computed[0] > len(above)
+    # Later only the line itself is new: what was typed, and what the model wrote for it.
+    assert max(computed[1:]) < 100
+
+
+def tokens_in(runs: Any) -> int:
+    return sum(len(chunk.tokens) for run in runs for chunk in run)
+
+
+async def test_key_material_never_reaches_the_model(scripted: Scripted, tmp_path: Path) -> None:
+    key = "AKIA" + "ABCDEFGHIJKLMNOP"
+    (tmp_path / "other.py").write_text(f"def price_of(n, key='{key}'): ...\n")
+    client = await scripted.start(root=tmp_path)
+    uri = (tmp_path / "main.py").as_uri()
+    client.open(uri, f"from other import price_of\naws = '{key}'\n{LINE}\nmore = '{key}'\n")
+    await client.inline(uri, 2, len(LINE))
+    seen = b"".join(
+        bytes(token for token in chunk.tokens.tolist() if token < 256)
+        for run in scripted.runner.runs
+        for chunk in run
+    )
+    assert b"def price_of" in seen and b"aws = '****" in seen
+    assert key.encode() not in seen
+    tokens = session_of(scripted).model.engine._engine.memory._documents
+    assert all(key.encode() not in bytes(document.tolist()) for document in tokens.values())
+
+
+async def test_automatic_requests_wait_as_the_settings_say(scripted: Scripted) -> None:
+    client = await scripted.start(initializationOptions={"completion": {"debounceMs": 300}})
+    client.open(URI, f"{LINE}\n")
+    first = client.begin_inline(URI, 0, len(LINE), automatic=True)[1]
+    await client.request("sopilka/status", {})
+    assert not scripted.runner.runs
+    second = client.begin_inline(URI, 0, len(LINE), automatic=False)[1]
+    assert (await second)["items"]
+    with pytest.raises(ErrorReply):
+        await first
