@@ -43,6 +43,8 @@ class Resolver:
         self._files = files
         self._exports: dict[tuple[str, str], Target | None] = {}
         self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
+        self._classes: dict[tuple[str, int], Symbol | None] = {}
+        self._bases: dict[tuple[str, int], list[Symbol]] = {}
 
     def name(self, path: str, name: str) -> Target | None:
         """What a name means at the top level of a file."""
@@ -67,19 +69,24 @@ class Resolver:
         owner = self.class_of(target)
         return self.member(owner, name) if owner is not None else None
 
-    def class_of(self, symbol: Symbol, depth: int = 0) -> Symbol | None:
+    def class_of(self, symbol: Symbol) -> Symbol | None:
         """The class that a symbol is, or is an instance of."""
+        key = (symbol.path, symbol.index)
+        if key not in self._classes:
+            self._classes[key] = None  # ends circles such as x = x.y()
+            self._classes[key] = self._class_of(symbol)
+        return self._classes[key]
+
+    def _class_of(self, symbol: Symbol) -> Symbol | None:
         if symbol.kind in TYPES and not (symbol.kind is Kind.TYPE and symbol.detail):
             return symbol
-        if depth > MAX_DEPTH:
-            return None
         if symbol.kind is Kind.EXTENSION:
             extended = self.name(symbol.path, symbol.name)
             return extended if isinstance(extended, Symbol) else None
         for name in symbol.detail.split():
             target = self.in_scope(symbol, name)
             if isinstance(target, Symbol) and target != symbol:
-                found = self.class_of(target, depth + 1)
+                found = self.class_of(target)
                 if found is not None:
                     return found
         return symbol if symbol.kind in TYPES else None
@@ -139,12 +146,16 @@ class Resolver:
 
     def bases(self, cls: Symbol) -> list[Symbol]:
         """The classes named as bases of a class, as far as they are known."""
-        found: list[Symbol] = []
-        for name in cls.detail.split():
-            target = self.in_scope(cls, name)
-            if isinstance(target, Symbol) and target.kind in TYPES and target != cls:
-                found.append(target)
-        return found
+        key = (cls.path, cls.index)
+        if key not in self._bases:
+            self._bases[key] = []  # ends circles such as class A(A.B)
+            targets = [self.in_scope(cls, name) for name in cls.detail.split()]
+            self._bases[key] = [
+                target
+                for target in targets
+                if isinstance(target, Symbol) and target.kind in TYPES and target != cls
+            ]
+        return self._bases[key]
 
     def modules(self, path: str, clause: Import) -> tuple[str, ...]:
         """Files that an import of a file may mean, likeliest first."""

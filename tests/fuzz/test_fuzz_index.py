@@ -98,3 +98,32 @@ def test_any_string_may_be_typed(text: str, more: str) -> None:
     end = len(document.text)
     index.apply(Edit(path, 2, (ByteEdit(end, end, more + "\udc00"),)))
     assert document.text.decode() == f"{text}\ufffd{more}\ufffd"
+
+
+NAMES = st.sampled_from(["a", "b", "c", "m", "n"])
+STATEMENTS = st.one_of(
+    st.builds("{} = {}.{}()\n".format, NAMES, NAMES, NAMES),
+    st.builds("{}: {}.{}\n".format, NAMES, NAMES, NAMES),
+    st.builds("class {}({}.{}, {}): {} = {}.{}()\n".format, *[NAMES] * 7),
+    st.builds("def {}({}: {}.{}) -> {}.{}: ...\n".format, *[NAMES] * 6),
+    st.builds("from {} import {} as {}\n".format, NAMES, NAMES, NAMES),
+    st.builds("from .{} import *\n".format, NAMES),
+    st.builds("import {}, {} as {}\n".format, NAMES, NAMES, NAMES),
+)
+MODULES = st.lists(STATEMENTS, max_size=8).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(MODULES, MODULES, MODULES, NAMES, NAMES)
+def test_definitions_that_go_in_circles_end(
+    here: str, one: str, two: str, receiver: str, member: str
+) -> None:
+    index = Index(IndexConfig(workers=0), (ROOT,))
+    text = f"{here}\nclass a(b):\n    def f(self, c: n.m):\n        self.{receiver}.{member}"
+    for name, source in (("main", text), ("m", one), ("n", two), ("__init__", two)):
+        index.apply(Open(f"{ROOT}/{name}.py", None, 1, source))
+    for ending in ("", f"\n        {receiver}.", "\n        super()."):
+        end = len(text.encode())
+        index.apply(Edit(f"{ROOT}/main.py", 2, (ByteEdit(end, end, ending),)))
+        text += ending
+        index.definitions_needed(f"{ROOT}/main.py", len(text.encode()), 20)
