@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from lsp_server.features.place import Place
 from lsp_server.features.postprocess import first_unmatched_closer, replaced_after, unclosed
 
-# A larger document is not parsed for each suggestion: that would take longer than the model.
+# Of a larger document only the definitions around the cursor are parsed, and a definition that is
+# larger still is not: that would take longer than the model.
+WHOLE_BYTES = 20_000
 MAX_BYTES = 200_000
+# A line at the left margin that is no comment and closes nothing: there something new begins.
+_MARGIN = re.compile(rb"^[^\s#/*)\]}]", re.MULTILINE)
 _MAX_TRIES = 8
 
 
@@ -25,6 +30,8 @@ def keep_what_parses(
     up to a bracket that closes nothing. What the line leaves open is closed for the check: the user
     goes on from there. Empty when nothing passes.
     """
+    start, end = part_around(document, offset)
+    document, offset = document[start:end], offset - start
     if len(document) > MAX_BYTES:
         return text
     start = offset - len(place.line_before.encode())
@@ -38,6 +45,23 @@ def keep_what_parses(
         ):
             return candidate
     return ""
+
+
+def part_around(document: bytes, offset: int) -> tuple[int, int]:
+    """The bytes to parse: all of a small document, else from the definition before the one at the
+    cursor to the end of the one after it."""
+    if len(document) <= WHOLE_BYTES:
+        return 0, len(document)
+    line = document.rfind(b"\n", 0, offset) + 1
+    above = [match.start() for match in _MARGIN.finditer(document, 0, line)]
+    rest = iter(_MARGIN.finditer(document, _line_end(document, offset)))
+    below = [match.start() for match, _ in zip(rest, range(2), strict=False)]
+    return above[-2] if len(above) > 1 else 0, below[-1] if len(below) > 1 else len(document)
+
+
+def _line_end(document: bytes, offset: int) -> int:
+    end = document.find(b"\n", offset)
+    return len(document) if end < 0 else end
 
 
 def _candidates(text: str, place: Place) -> list[str]:
