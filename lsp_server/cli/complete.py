@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ Prints what would be suggested at a place, and why: the same pipeline as in the 
   lsp-server complete src/app.py:12:9 --json   the same for a script
   lsp-server complete app.py:3:1 --root . --set engine.bundle=~/bundles/mine
 """
+PATIENCE_MS = 2000
 
 
 class Quiet:
@@ -88,6 +90,9 @@ async def run(
     target: Target, root: Path, text: bytes, offset: int, settings: Settings, as_json: bool
 ) -> int:
     listener = Quiet()
+    # In a terminal nobody types on meanwhile, so the search for context may take its time.
+    patience = max(PATIENCE_MS, settings.context.deadline_ms)
+    settings = replace(settings, context=replace(settings.context, deadline_ms=patience))
     session = Session(listener, settings)
     try:
         path = str(target.file.resolve()).replace("\\", "/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from lsp_server.features.edits import Edit, apply
 from lsp_server.features.place import Place
 from lsp_server.features.postprocess import first_unmatched_closer, replaced_after, unclosed
 
@@ -36,11 +37,15 @@ def keep_what_parses(
         return text
     start = offset - len(place.line_before.encode())
     end = offset + len(place.line_after.encode())
+
+    def errors_with(edit: Edit) -> int:
+        return count_errors(apply(document, [edit]))
+
     # The unfinished line may be an error by itself, which the suggestion should mend.
-    allowed = min(count_errors(document), count_errors(document[:start] + document[end:]))
+    allowed = min(count_errors(document), errors_with(Edit(start, end, b"")))
     for candidate in _candidates(text, place):
         if candidate.strip() and any(
-            count_errors(document[:offset] + written.encode() + document[end:]) <= allowed
+            errors_with(Edit(offset, end, written.encode())) <= allowed
             for written in _closed(candidate, place)
         ):
             return candidate

@@ -21,6 +21,7 @@ from lsp_server.convert import (
     path_of,
 )
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence, finish
+from lsp_server.features.edits import Edit, apply
 from lsp_server.handlers.connection import Connection
 from lsp_server.protocol import (
     InlineCompletionParams,
@@ -51,7 +52,7 @@ def inline_completion(connection: Connection, params: InlineCompletionParams) ->
             for place in (selected.range.start, selected.range.end)
         )
         chosen = selected.text.encode()
-        text = document.text[:start] + chosen + document.text[end:]
+        text = apply(document.text, [Edit(start, end, chosen)])
         ask = replace(ask, text=text, offset=start + len(chosen))
     invoked = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     tab_size = params.formatting_options.tab_size if params.formatting_options else 4

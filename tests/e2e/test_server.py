@@ -37,7 +37,9 @@ async def open_main(client: Any, shop: Path) -> str:
 
 async def test_ghost_text_from_start_to_exit(transport: Any, shop: Path) -> None:
     async with transport() as client:
-        reply = await client.initialize(shop)
+        # A search without a deadline that a busy machine could miss.
+        patient = {"context": {"deadlineMs": 10_000}}
+        reply = await client.initialize(shop, initializationOptions=patient)
         assert reply["serverInfo"]["name"] == "sopilka"
         assert reply["capabilities"]["inlineCompletionProvider"] == {}
         ready = await client.until_ready()
