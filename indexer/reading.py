@@ -8,6 +8,7 @@ node in the same surroundings, gave before is used again.
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,7 @@ from indexer.names import Names
 
 SPLIT_BYTES = 3_000
 """Nodes from this size on are split at their body."""
-MAX_LEAVES = 10_000
+MAX_LEAVES, MAX_NAMES = 10_000, 50_000
 REFERENCE_ROLES = {f"reference.{role}": number for role, number in ROLE_NUMBER.items()}
 IMPORTED = ROLE_NUMBER[Role.IMPORT]
 TOP = Scope(None, False)
@@ -66,8 +67,10 @@ class Memory:
 
     def read_tree(self, text: bytes, root: tree_sitter.Node) -> Fragment:
         """The facts of a whole text."""
-        if len(self._leaves) > MAX_LEAVES:
+        if len(self.names.strings) > MAX_NAMES:
             self._leaves, self._split, self.names = {}, {}, Names()
+        if len(self._leaves) > MAX_LEAVES:  # the half that was used last stays
+            self._leaves = dict(islice(self._leaves.items(), MAX_LEAVES // 2, None))
         self._text, self._split_now = text, {}
         parts = [
             Part(node.start_byte, node.start_point[0], self._fragment(node, TOP))
@@ -84,9 +87,8 @@ class Memory:
         digest = hashlib.blake2b(self._text[start:end], digest_size=16).digest()
         key = Key(node.kind_id, scope, end - start, digest)
         if end - start < SPLIT_BYTES:
-            fragment = self._leaves.get(key)
-            if fragment is None:
-                fragment = self._leaves[key] = self._make(node, scope)
+            fragment = self._leaves.pop(key, None) or self._make(node, scope)
+            self._leaves[key] = fragment  # at the end, as the one used last
             return fragment
         fragment = self._split.get(key) or self._make(node, scope)
         self._split_now[key] = fragment

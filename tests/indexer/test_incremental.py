@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -94,3 +97,24 @@ def test_a_closed_document_leaves_nothing_behind() -> None:
         index.apply(Close(f"{ROOT}/{name}"))
     assert list(index.names()) == [] and list(index.paths()) == []
     assert index.status().chunks == index.status().symbols == 0
+
+
+def test_what_is_forgotten_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for few fragments and names everything is dropped and read again all the time."""
+    monkeypatch.setattr("indexer.reading.SPLIT_BYTES", 200)
+    monkeypatch.setattr("indexer.reading.MAX_LEAVES", 12)
+    monkeypatch.setattr("indexer.reading.MAX_NAMES", 60)
+    rng = random.Random(0)
+    for name in sorted(SAMPLES):
+        path, language = f"{ROOT}/{name}", language_of(name)
+        assert language is not None
+        index = Index(IndexConfig(workers=0), (ROOT,))
+        text = SAMPLES[name] * 3
+        index.apply(Open(path, None, 0, text))
+        for version in range(1, 8):
+            edit, text = plan(text, rng.random(), 0, rng.choice(("x", "\n", "y = 1\n", " ")))
+            index.apply(Edit(path, version, (edit,)))
+            document = index.document(path)
+            assert document is not None and document.tree is not None
+            if str(document.tree.root_node) == str(language.parse(document.text).root_node):
+                assert index.facts(path) == extract(path, language, document.text)
