@@ -108,13 +108,15 @@ class Editor(LanguageClient):
         super().__init__("sopilka-demo", "1")
         self.ready = asyncio.Event()
         self.last_status = ""
+        self.is_broken = False
 
         @self.feature("didChangeStatus")
         def on_status(params: Any) -> None:
             if params.message and params.message != self.last_status:
                 self.last_status = params.message
                 say(f"  {params.kind}: {params.message}")
-            if not params.busy and params.kind != "Inactive":
+            if params.kind == "Error" or (not params.busy and params.kind != "Inactive"):
+                self.is_broken = params.kind == "Error"
                 self.ready.set()
 
         @self.feature(types.WINDOW_SHOW_MESSAGE)
@@ -126,7 +128,9 @@ class Editor(LanguageClient):
             return None
 
     async def start(self, root: Path) -> types.InitializeResult:
-        await self.start_io(sys.executable, "-m", "lsp_server", "--stdio", cwd=str(root))
+        # -P: a repository's own folders must not be taken for our packages.
+        command = (sys.executable, "-P", "-m", "lsp_server", "--stdio")
+        await self.start_io(*command, cwd=str(root))
         result = await self.initialize_async(
             types.InitializeParams(
                 capabilities=types.ClientCapabilities(
@@ -255,6 +259,8 @@ async def run(root: Path, count: int, seed: int) -> str:
     server = result.server_info
     say(f"{server.name if server else 'server'} answered after {time.perf_counter() - began:.1f} s")
     await asyncio.wait_for(editor.ready.wait(), timeout=300)
+    if editor.is_broken:
+        raise SystemExit(f"the server cannot complete: {editor.last_status}")
     say(f"ready after {time.perf_counter() - began:.1f} s (index, repository memory and model)")
     await editor.complete(holes[0])  # the first request of a process is not what a user feels later
     answers = []

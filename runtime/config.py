@@ -39,6 +39,7 @@ class SamplingParams:
     """How tokens are chosen. The defaults are greedy decoding.
 
     `temperature` 0 is greedy; `top_k` 0, `top_p` 1.0 and `min_p` 0.0 switch a filter off.
+    The text must begin with `start`; log-probabilities are then conditional on that.
     `stop` strings end the text before them; `stop_ids` end it before that token.
     `seed` makes a sampled sequence repeatable whatever runs beside it.
     """
@@ -50,6 +51,7 @@ class SamplingParams:
     min_p: float = 0.0
     repetition_penalty: float = 1.0
     seed: int = 0
+    start: str = ""
     stop: tuple[str, ...] = ()
     stop_ids: tuple[int, ...] = ()
     logprobs: bool = False

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from runtime.config import EngineConfig
 from runtime.errors import EngineBusy, PromptTooLong
+from runtime.forced_start import TokenTable
 from runtime.memory import RepositoryMemory
 from runtime.mixture import Mixed, MixtureTable, Signals
 from runtime.model_runner import Cancelled, Chunk, ModelRunner
@@ -101,6 +102,7 @@ class Engine:
         self._unfinished = 0
         self._num_waiting = 0
         self._next_id = 0
+        self._table: TokenTable | None = None
 
     @property
     def has_work(self) -> bool:
@@ -246,6 +248,7 @@ class Engine:
             max_length=max_length,
             decoder=IncrementalDecoder(self.tokenizer),
             stop_strings=StopStrings(request.sampling.stop),
+            forced=request.sampling.start.encode(),
             added_at=self._clock(),
         )
 
@@ -281,13 +284,23 @@ class Engine:
             raise ValueError("the model returned logits that are not finite")
         sampling = sequence.request.sampling
         history = sequence.tokens[: sequence.length]
+        if sequence.forced:
+            mixed = mixed.among(self._token_table().agreeing(sequence.forced))
         token = sample(mixed.logits, sampling, history, len(sequence.generated))
         return Choice(token, mixed.logprob(token), mixed.match_length)
+
+    def _token_table(self) -> TokenTable:
+        """Sorting the vocabulary takes a moment, so it is done when it is first needed."""
+        if self._table is None:
+            self._table = TokenTable(self.tokenizer)
+        return self._table
 
     def _accept(self, sequence: Sequence, choice: Choice) -> None:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
         sequence.append(choice.token)
+        if sequence.forced:
+            sequence.forced = sequence.forced[len(self.tokenizer.token_bytes(choice.token)) :]
         sequence.logprobs.append(choice.logprob)
         sequence.confidences.append(float(np.exp(choice.logprob)))
         sequence.match_lengths.append(choice.match_length)

@@ -180,6 +180,12 @@ class Mixed:
         )
         return cls(mixed, normalizer - math.log1p(-copy.weight), copy.length)
 
+    def among(self, tokens: NDArray[np.int64]) -> Mixed:
+        """The distribution given that the token is one of these."""
+        logits = np.full_like(self.logits, -np.inf)
+        logits[tokens] = self.logits[tokens]
+        return Mixed(logits, log_normalizer(logits), self.match_length)
+
     def logprob(self, token: int) -> float:
         return float(self.logits[token]) - self.log_normalizer
 

@@ -131,6 +131,8 @@ class Sequence:
     slot: int | None = None
     computed: int = 0
     matcher: Matcher | None = None
+    # Bytes with which the text must still go on.
+    forced: bytes = b""
     text: list[str] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)

@@ -14,7 +14,7 @@ import numpy as np
 import indexer
 from indexer import Index, Snippet
 from lsp_server.features.context import gather
-from lsp_server.features.healing import heals, split_line, without_held
+from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
 from lsp_server.features.model import Model
 from lsp_server.features.place import Place, can_complete, place_at, wants_multiline
 from lsp_server.features.postprocess import is_enough, postprocess, replaced_after
@@ -154,8 +154,8 @@ def prepare(
         cut_short=gathered >= deadline,
     )
     attempts = tuple(
-        Attempt(engine_request(model, ask, place, prompt, line, settings), held)
-        for line, held in dict.fromkeys((split_line(prompt.line), (prompt.line, "")))
+        Attempt(engine_request(model, ask, place, prompt, way, settings), way.held)
+        for way in ways_to_heal(prompt.line, before[: len(before) - len(prompt.line)] + after)
     )
     return Prepared(ask, model, place, prompt, attempts, snippets, receipt)
 
@@ -203,7 +203,11 @@ async def write(model: Model, attempt: Attempt, place: Place) -> Written:
                 break
         result = await generation.result()
     is_healed = not attempt.held or heals(text, attempt.held) == "yes"
-    confidence = without_held(result.confidence, held_probability)
+    # Where the start was forced, the probabilities are conditional on it already.
+    is_forced = attempt.request.sampling.start == attempt.held
+    confidence = (
+        result.confidence if is_forced else without_held(result.confidence, held_probability)
+    )
     return Written(is_healed, text[len(attempt.held) :], result, confidence)
 
 
@@ -247,14 +251,17 @@ def with_costs(
 
 
 def engine_request(
-    model: Model, ask: Ask, place: Place, prompt: Prompt, line: str, settings: Settings
+    model: Model, ask: Ask, place: Place, prompt: Prompt, way: Way, settings: Settings
 ) -> Request:
-    """The prompt with `line` as the unfinished line, and what the memory may use."""
-    line_ids = model.tokens.encode(line)
+    """The prompt with one way to write its unfinished line, and what the memory may use."""
+    line_ids = model.tokens.encode(way.line)
     ids = (*prompt.ids, *line_ids.tolist())
+    # What was held back is written anew and must not cost the suggestion any of its length.
+    max_tokens = settings.completion.max_tokens + len(model.tokens.encode(way.held))
     sampling = replace(
         model.sampling,
-        max_tokens=max(1, min(settings.completion.max_tokens, model.context - len(ids))),
+        max_tokens=max(1, min(max_tokens, model.context - len(ids))),
+        start=way.forced,
         stop=model.sampling.stop if place.multiline else (*model.sampling.stop, "\n"),
     )
     scope = None

@@ -9,18 +9,45 @@ The idea is known from Microsoft's guidance library ("token healing").
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal
 
-# A word's letters with the space or underscore that byte-level BPE keeps with them, or white space.
-_HELD = re.compile(r"(?:[ _]?[^\W\d_]{1,24}|[ \t]+)$")
+# What a byte-level BPE with Qwen's rules keeps together at the end of a line: a word's letters with
+# the one sign or space before them, a run of signs with a space before it, or white space.
+_HELD = re.compile(r"(?P<sign>[^\w\r\n\t ]|[ _])?[^\W\d_]{1,24}$| ?(?:[^\w\s]|_){1,8}$|[ \t]+$")
+_WORD = re.compile(r"[^\W\d]\w*$")
 
 
-def split_line(line: str) -> tuple[str, str]:
-    """The unfinished line as (what the prompt has, what is held back)."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The unfinished line as the prompt has it, and what was held back of it.
+
+    Only text that begins with the `forced` beginning of the held text can be written. For the rest
+    of it the model is free, and the answer is of no use where it writes something else.
+    """
+
+    line: str
+    held: str = ""
+    forced: str = ""
+
+
+def ways_to_heal(line: str, elsewhere: str) -> tuple[Way, ...]:
+    """What to try, in order.
+
+    Signs stand as they are typed. A word that stands nowhere else is most likely not finished: the
+    model is made to finish it. A word that does may be: there the model decides, and if it writes
+    something else, it is asked to go on behind the word as it stands.
+    """
     match = _HELD.search(line)
     if match is None:
-        return line, ""
-    return line[: match.start()], match[0]
+        return (Way(line),)
+    kept, held = line[: match.start()], match[0]
+    word = _WORD.search(line)
+    if word is None:
+        return (Way(kept, held), Way(line)) if held.isspace() else (Way(kept, held, held),)
+    if not re.search(rf"\b{re.escape(word[0])}\b", elsewhere):
+        return (Way(kept, held, held),)
+    return Way(kept, held, (match["sign"] or "").strip()), Way(line)
 
 
 def heals(text: str, held: str) -> Literal["yes", "no", "not yet"]:

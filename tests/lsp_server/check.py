@@ -88,11 +88,13 @@ def run_completion(
     automatic: bool = False,
     prompt_format: PromptFormat = PREFIX,
     max_context: int = 4096,
+    line: str | None = None,
     **completion: Any,
 ) -> tuple[Completion | Silence, ScriptedRunner]:
+    """The model continues the cursor's line with the text `model`, or `line` instead of it."""
     fixture = parse(source)
     before = fixture.text[: fixture.offset].decode()
-    line = before[before.rfind("\n") + 1 :]
+    line = before[before.rfind("\n") + 1 :] if line is None else line
     runner = ScriptedRunner(continuing(line, model), max_context=max_context)
     loaded = scripted_model(runner, prompt_format)
     ask = ask_of(fixture, language, automatic)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from lsp_server.features.completion import Completion, Silence
-from lsp_server.features.healing import heals, split_line, without_held
+from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
 from tests.lsp_server.check import FIM, check_completion, prompt_of, run_completion
 
 
@@ -130,7 +130,7 @@ def helper(a):
 <file>main.py
 import b
 
-b.helper(\
+b.helper\
 """)
     assert prompt_of(source, prompt_format=FIM) == snapshot("""\
 <file>b.py
@@ -140,7 +140,7 @@ def helper(a):
 
 <suffix>
 rest = 1
-<middle>b.helper(\
+<middle>b.helper\
 """)
 
 
@@ -178,14 +178,15 @@ def test_prompt_and_answer_always_fit_the_context(
         ("x = ", "x =", " "),
         ("    ", "", "    "),
         ("self.foo_ba", "self.foo", "_ba"),
-        ("f(a, b)", "f(a, b)", ""),
+        ("f(a, b)", "f(a, b", ")"),
         ("x = 12", "x = 12", ""),
         ("", "", ""),
         ("größe", "", "größe"),
     ],
 )
 def test_what_is_held_back(line: str, kept: str, held: str) -> None:
-    assert split_line(line) == (kept, held)
+    way = ways_to_heal(line, elsewhere="")[0]
+    assert (way.line, way.held) == (kept, held)
 
 
 def test_the_model_must_write_the_unfinished_word_anew() -> None:
@@ -197,13 +198,34 @@ def test_the_model_must_write_the_unfinished_word_anew() -> None:
     assert heals("     x", "    ") == "no"
 
 
-def test_where_the_word_does_not_come_back_the_whole_line_is_asked() -> None:
-    """The scripted model continues any prompt with its script: here it starts in mid-word only."""
-    found, runner = run_completion("value = pri$0\n", "ce")
-    assert isinstance(found, Completion)
-    assert found.text == "ce"
-    # The prompt ended before the held back word.
-    assert bytes(runner.runs[0][0].tokens.tolist()).endswith(b"value =")
+def test_an_unknown_word_is_forced_a_known_one_is_left_to_the_model() -> None:
+    assert ways_to_heal("x = leng", "length = 1") == (Way("x =", " leng", " leng"),)
+    assert ways_to_heal("x = length", "length = 1") == (
+        Way("x =", " length"),
+        Way("x = length"),
+    )
+    assert ways_to_heal("x.length", "length = 1") == (Way("x", ".length", "."), Way("x.length"))
+    assert ways_to_heal("x.leng", "length = 1") == (Way("x", ".leng", ".leng"),)
+    assert ways_to_heal("a[10", "") == (Way("a[10"),)
+    assert ways_to_heal("x = ", "") == (Way("x =", " "), Way("x = "))
+
+
+def test_signs_stand_as_they_are_typed_and_may_be_the_beginning_of_a_longer_token() -> None:
+    assert ways_to_heal("f(a, b)", "") == (Way("f(a, b", ")", ")"),)
+    assert ways_to_heal("path.", "path.") == (Way("path", ".", "."),)
+    assert ways_to_heal("x == (", "") == (Way("x ==", " (", " ("),)
+    assert ways_to_heal("self.__", "") == (Way("self", ".__", ".__"),)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_where_the_model_would_write_another_word(known: bool) -> None:
+    """A word that is known may be finished: the model goes on behind it. An unknown one is not."""
+    source = "pri = 1\nvalue = pri$0\n" if known else "value = pri$0\n"
+    found, runner = run_completion(source, "ce * 2", line="value = other")
+    prompts = [bytes(run[0].tokens.tolist()) for run in runner.runs if len(run[0].tokens) > 1]
+    assert prompts[0].endswith(b"value =")
+    assert any(prompt.endswith(b"pri") for prompt in prompts[1:]) is known
+    assert isinstance(found, Completion | Silence)
 
 
 @given(st.floats(0, 1), st.floats(0.01, 1))
