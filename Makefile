@@ -25,7 +25,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/mypy
 
 test-training: $(VENV)/.installed-test
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[training]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,training]'
 	$(BIN)/python -m pytest tests/training
 
 # The stamps are made anew when the build description or the operators' sources change.

@@ -100,11 +100,14 @@ class Index:
     def refresh(self) -> None:
         """Brings the facts of edited documents up to date; every question does so first."""
         for path in self._dirty:
-            self._put(path, None if self._is_secret(path) else self._documents[path].facts)
+            self._put(path, None if self._is_refused(path) else self._documents[path].facts)
         self._dirty.clear()
 
-    def _is_secret(self, path: str) -> bool:
-        return secret_name(self.relative(path))
+    def _is_refused(self, path: str) -> bool:
+        """Whether the rules keep an open document out: what is open is no less secret for that."""
+        if self.rules.root_of(path) is None:
+            return secret_name(path)
+        return not self.rules.verdict(path).allowed
 
     def document(self, path: str) -> Document | None:
         """The open document of a path."""
@@ -117,7 +120,7 @@ class Index:
         """The text of a document or of a file, key material masked; None if the rules forbid it."""
         document = self._documents.get(path)
         if document is not None:
-            return None if self._is_secret(path) else mask_secrets(document.text)
+            return None if self._is_refused(path) else mask_secrets(document.text)
         text, _ = read_source(path, self.rules)
         return None if text is None else mask_secrets(text)
 

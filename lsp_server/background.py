@@ -7,6 +7,7 @@ frozen values come back. Every feature works meanwhile, on what there is.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -104,6 +105,8 @@ async def crawl(session: Session) -> None:
             share = 100 * now.done // max(1, now.found) if now.complete else None
             session.jobs.report(INDEX, f"indexing: {now.done} files", share)
     await in_thread(load_queries, frozenset(filter(None, map(language_of, session.index.paths()))))
+    # What was crawled stays: without this, every full garbage collection would walk all of it.
+    gc.freeze()
     del session.jobs.messages[INDEX]
     session.fill_memory()
     session.jobs.end(INDEX)

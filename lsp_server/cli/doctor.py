@@ -89,6 +89,9 @@ def check_runtime(settings: Settings) -> Iterator[Finding]:
     except (EngineError, ImportError) as error:
         yield Finding("operators", "broken", str(error))
         return
+    yield Finding(
+        "providers", "info", f"{', '.join(info.providers)}; models run on the CPU in this version"
+    )
     paths = ", ".join(info.available_paths)
     yield Finding(
         "operators",

@@ -41,6 +41,7 @@ class OpsInfo:
     available_paths: tuple[str, ...]
     ort_version: str
     ort_api_used: int
+    providers: tuple[str, ...]
 
 
 class CancelFlag:
@@ -110,6 +111,7 @@ def describe() -> OpsInfo:
         available_paths=tuple(paths.split()),
         ort_version=onnxruntime.__version__,
         ort_api_used=library.sopilka_api_version(),
+        providers=tuple(onnxruntime.get_available_providers()),
     )
 
 

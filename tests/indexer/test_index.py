@@ -202,3 +202,21 @@ def test_errors_of_a_document_in_a_range() -> None:
 def test_settings_that_cannot_be_are_named(values: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(values))):
         IndexConfig(**values)  # type: ignore[arg-type]
+
+
+def test_what_the_rules_refuse_does_not_enter_the_index_by_being_open(tmp_path: Path) -> None:
+    """Nor does a file outside of the workspace whose folder says that it holds keys."""
+    root, outside = (tmp_path / "root").as_posix(), (tmp_path / ".ssh").as_posix()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / ".gitignore").write_text("private.py\n", encoding="utf-8")
+    index = Index(IndexConfig(), (root,))
+    for path, name in (
+        (f"{root}/open.py", "shown"),
+        (f"{root}/private.py", "hidden"),
+        (f"{outside}/config.py", "hidden_too"),
+    ):
+        index.apply(Open(path, "python", 1, f"def {name}():\n    pass\n"))
+    assert [symbol.name for symbol in index.symbols(f"{root}/open.py")] == ["shown"]
+    assert index.definitions_of("hidden") == []
+    assert index.definitions_of("hidden_too") == []
+    assert index.text_of(f"{root}/private.py") is None

@@ -14,6 +14,7 @@ import pytest
 
 from lsp_server.__main__ import main
 from tests.e2e.conftest import SHOP
+from tests.support.bare_package import run_without_library
 from tests.support.fixture import parse, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,6 +234,19 @@ def test_a_broken_bundle_is_named(
     place = f"{shop}/main.py:7:25"
     check_refused(run, wanted, "complete", place, "--set", f"engine.bundle={bundle}")
     assert run("doctor", "--set", f"engine.bundle={bundle}")[0] == 1
+
+
+@pytest.mark.parametrize("command", ["complete", "doctor"])
+def test_a_missing_operator_library_is_named(shop: Path, tmp_path: Path, command: str) -> None:
+    code = "from lsp_server.__main__ import main; sys.exit(main())"
+    place = [f"{shop}/main.py:7:25"] if command == "complete" else []
+    options = [*place, "--set", f"engine.bundle={BUNDLE}"]
+    done = run_without_library(tmp_path / "bare", code, command, *options)
+    assert done.returncode == (2 if command == "complete" else 1)
+    told = done.stderr if command == "complete" else done.stdout
+    (line,) = [line for line in told.splitlines() if "operator library" in line][:1]
+    assert "cmake -S runtime/ops -B runtime/ops/build" in line
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

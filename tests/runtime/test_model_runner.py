@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,6 +17,7 @@ from runtime.errors import EngineClosed, ModelLoadError
 from runtime.model_runner import Cancelled, Chunk, OrtModelRunner
 from tests.runtime.bundles import CONFIG, graph, record, write_bundle
 from tests.runtime.fixture_bundles import bundle_of, runner_of
+from tests.support.bare_package import run_without_library
 
 ROOT = Path(__file__).parent.parent.parent
 TOKENS = np.arange(100, dtype=np.int64)
@@ -185,21 +184,14 @@ def test_weights_that_end_too_early(tmp_path: Path) -> None:
 
 def test_without_the_operator_library_the_message_says_how_to_build_it(tmp_path: Path) -> None:
     """In a real process whose package has no built library."""
-    ignored = shutil.ignore_patterns("build", "models", "__pycache__", "*.so", "*.dll")
-    shutil.copytree(ROOT / "runtime", tmp_path / "runtime", ignore=ignored)
     code = (
-        "import sys; from pathlib import Path\n"
-        # The finder of an editable install goes before the folder we are in.
-        "sys.meta_path = [f for f in sys.meta_path if 'Redirecting' not in type(f).__name__]\n"
+        "from pathlib import Path\n"
         "from runtime.bundle import Bundle; from runtime.config import EngineConfig\n"
         "from runtime.errors import OperatorError\n"
         "from runtime.model_runner import OrtModelRunner\n"
         "try: OrtModelRunner.load(Bundle.open(Path(sys.argv[1])), EngineConfig(threads=1))\n"
         "except OperatorError as error: sys.exit(str(error))\n"
     )
-    bundle = bundle_of("tied", "int4", "int8").path
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(bundle)], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = run_without_library(tmp_path, code, str(bundle_of("tied", "int4", "int8").path))
     assert done.returncode == 1
     assert "the operator library" in done.stderr and "cmake" in done.stderr
