@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,8 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
 from tests.training import toy  # noqa: E402
+from training.card import data_figures  # noqa: E402
+from training.corpus import HERE  # noqa: E402
 from training.evaluate import Outcome, evaluate, summarize, token_nats  # noqa: E402
 from training.holes import cut_all  # noqa: E402
 from training.model import Model  # noqa: E402
@@ -78,3 +81,9 @@ def test_outcomes_are_averaged_by_group() -> None:
         "bits_per_byte": 1.0,
     }
     assert summary["b"]["n"] == 1
+
+
+def test_the_card_tells_of_the_committed_manifest() -> None:
+    manifest = json.loads((HERE / "manifest.json").read_text())
+    card = json.loads((HERE / "card_data.json").read_text())
+    assert card["data"] == data_figures(manifest)
