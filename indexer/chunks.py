@@ -7,6 +7,7 @@ ones are cut at blank lines. Every line that is not blank belongs to exactly one
 from __future__ import annotations
 
 import re
+import string
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ from indexer.secrets import mask_ranges, token_ranges
 MIN_LINES, MAX_LINES = 20, 40
 MAX_TERMS_BYTES = 20_000
 WORD = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
-PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\x00-\x7f]+")
+PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\x00-\x7f]+")
+LOWER = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 CUTTING = np.array([kind not in (Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD) for kind in Kind])
 HOLDING = np.array([kind in CONTAINERS for kind in Kind])
 
@@ -69,11 +71,14 @@ def terms_of(text: bytes) -> Counter[str]:
 
 @lru_cache(maxsize=100_000)
 def name_parts(name: str) -> tuple[str, ...]:
-    """The words that a snake_case or camelCase name is made of, lower case; none for one word."""
+    """The words that a snake_case or camelCase name is made of; none for one word.
+
+    Letters of ASCII are made lower case.
+    """
     parts = PART.findall(name)
     if len(parts) < 2:
         return ()
-    return tuple(part.lower() for part in parts if len(part) > 1)
+    return tuple(part.translate(LOWER) for part in parts if len(part) > 1)
 
 
 def _cut_lines(symbols: NDArray[np.int32], starts: NDArray[np.int64]) -> list[int]:

@@ -23,7 +23,10 @@ from indexer.facts import (
     PARENT,
     START,
     START_LINE,
+    Chunk,
     FileFacts,
+    packed,
+    packed_imports,
 )
 from indexer.fragments import Fragment, Parameter
 from indexer.language import Language
@@ -74,18 +77,23 @@ def assemble(
     table = _renumber(symbols, references, names)
     blocks = key_block_ranges(text)
     chunks, tokens = chunks_of(mask_ranges(text, blocks), symbols, starts)
+    chunk_rows, chunk_terms, table = _chunk_columns(chunks, table)
+    import_rows, imports = packed_imports(whole.imports)
     return FileFacts(
         path=path,
         language=language.name,
         digest=digest_of(text),
         size=len(text),
-        names=table,
+        packed_names=packed(table),
         symbol_rows=symbols.tobytes(),
-        details=details,
-        owners=owners,
+        packed_details=packed(details),
+        owner_rows=np.array([index for index, _ in owners], np.int32).tobytes(),
+        packed_owners=packed(owner for _, owner in owners),
         reference_rows=references.tobytes(),
-        imports=whole.imports,
-        chunks=chunks,
+        import_rows=import_rows,
+        packed_imports=imports,
+        chunk_rows=chunk_rows,
+        chunk_terms=chunk_terms,
         secrets=tuple(sorted((*blocks, *tokens))),
         has_errors=has_errors,
     )
@@ -178,3 +186,21 @@ def _renumber(
     symbols[:, NAME] = renumbered[: len(symbols)]
     references[:, 0] = renumbered[len(symbols) :]
     return tuple(names.strings[number] for number in used[order].tolist())
+
+
+def _chunk_columns(
+    chunks: Sequence[Chunk], table: tuple[str, ...]
+) -> tuple[bytes, bytes, tuple[str, ...]]:
+    """The columns of chunks, and the names with the terms that are none of them put behind."""
+    numbers = {name: number for number, name in enumerate(table)}
+    rows: list[tuple[int, int, int, int, int, int]] = []
+    terms: list[tuple[int, int]] = []
+    for chunk in chunks:
+        first = len(terms)
+        terms += [
+            (numbers.setdefault(term, len(numbers)), count)
+            for term, count in zip(chunk.terms, chunk.counts, strict=True)
+        ]
+        rows.append((chunk.start, chunk.end, chunk.start_line, chunk.end_line, first, len(terms)))
+    columns = np.array(rows, np.int32).tobytes(), np.array(terms, np.int32).tobytes()
+    return (*columns, tuple(numbers))

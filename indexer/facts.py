@@ -1,15 +1,19 @@
-"""What is known about one file: frozen values that workers make, pickle and send.
+"""What is known about one file: frozen values that workers make, pack and send.
 
 The columns are packed bytes rather than objects: a repository holds millions of references, and
-bytes are compact, compare exactly and cross a process boundary at the speed of memcpy.
+bytes are compact, compare exactly and cross a process boundary at the speed of memcpy. Objects
+(symbols, imports, chunks, strings) are made when somebody asks for them.
 Offsets are UTF-8 bytes, lines count from 0, ends are exclusive.
+Strings of a file are packed one after another, each ended by a NUL: valid UTF-8, no NUL inside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,21 +139,73 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """All facts about one text."""
+    """All facts about one text, in packed columns; the properties unpack them.
+
+    Names are numbered in the order of their first use: by symbols, then by references, then by
+    the terms of chunks. So the first `defined_count` of them are the names that the file defines.
+    """
 
     path: str
     language: str
     digest: bytes  # of the text that the facts were taken from
     size: int
-    names: tuple[str, ...]
+    packed_names: bytes  # packed strings
     symbol_rows: bytes  # int32 [symbols, WIDTH]
-    details: tuple[str, ...]  # one a symbol
-    owners: tuple[tuple[int, str], ...]  # symbols defined outside of the type they belong to
+    packed_details: bytes  # packed strings, one a symbol
+    owner_rows: bytes  # int32 [owners]: symbols defined outside of the type they belong to
+    packed_owners: bytes  # packed strings: those types
     reference_rows: bytes  # int32 [references, 3]: name, start, role; by start
-    imports: tuple[Import, ...]
-    chunks: tuple[Chunk, ...]
+    import_rows: bytes  # int32 [imports, 5]: start, end, level, star, count of names
+    packed_imports: bytes  # packed strings, an import: module, binds, then two a name
+    chunk_rows: bytes  # int32 [chunks, 6]: start, end, start_line, end_line, first_term, last_term
+    chunk_terms: bytes  # int32 [terms, 2]: name, how often (at most 255)
     secrets: tuple[tuple[int, int], ...]  # byte ranges of key material, to be masked
     has_errors: bool
+
+    def to_row(self) -> tuple[Any, ...]:
+        """All fields in their order: plain str, bytes, int, bool and tuples of int."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    @classmethod
+    def from_row(cls, row: Iterable[Any]) -> FileFacts:
+        """The facts of `to_row`, also where tuples have become lists on the way."""
+        fields = dict(zip(cls.__slots__, row, strict=True))
+        fields["secrets"] = tuple((start, end) for start, end in fields["secrets"])
+        return cls(**fields)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that symbols, references and chunks have numbers of."""
+        return unpacked(self.packed_names)
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        """One a symbol."""
+        return unpacked(self.packed_details)
+
+    @property
+    def owners(self) -> tuple[tuple[int, str], ...]:
+        """Symbols defined outside of the type they belong to, with its name."""
+        return _owners(self.owner_rows, self.packed_owners)
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        return _imports(self.import_rows, self.packed_imports)
+
+    @property
+    def chunks(self) -> tuple[Chunk, ...]:
+        names, terms = self.names, self.terms.tolist()
+        return tuple(
+            Chunk(
+                start,
+                end,
+                start_line,
+                end_line,
+                tuple(names[number] for number, _ in terms[first:last]),
+                bytes(count for _, count in terms[first:last]),
+            )
+            for start, end, start_line, end_line, first, last in self.pieces.tolist()
+        )
 
     @property
     def table(self) -> NDArray[np.int32]:
@@ -160,6 +216,25 @@ class FileFacts:
     def uses(self) -> NDArray[np.int32]:
         """References as int32 [references, 3]."""
         return np.frombuffer(self.reference_rows, np.int32).reshape(-1, 3)
+
+    @property
+    def pieces(self) -> NDArray[np.int32]:
+        """Chunks as int32 [chunks, 6]; `terms` first_term to last_term are those of one."""
+        return np.frombuffer(self.chunk_rows, np.int32).reshape(-1, 6)
+
+    @property
+    def terms(self) -> NDArray[np.int32]:
+        """Terms of all chunks as int32 [terms, 2]."""
+        return np.frombuffer(self.chunk_terms, np.int32).reshape(-1, 2)
+
+    @property
+    def symbol_count(self) -> int:
+        return len(self.symbol_rows) // (4 * WIDTH)
+
+    @property
+    def defined_count(self) -> int:
+        """How many names the file defines; they are the first ones in `names`."""
+        return int(self.table[:, NAME].max()) + 1 if self.symbol_rows else 0
 
     def symbol(self, index: int) -> Symbol:
         return self._symbol(self.table, index)
@@ -195,6 +270,8 @@ class FileFacts:
 
     def owner_of(self, index: int) -> str:
         """The type that a symbol belongs to without being inside of it, "" for all others."""
+        if not self.owner_rows:
+            return ""
         return next((owner for number, owner in self.owners if number == index), "")
 
     @property
@@ -212,10 +289,11 @@ class FileFacts:
 
     def name_number(self, name: str) -> int:
         """Index of a name in `names`, -1 when the file does not use it."""
-        try:
-            return self.names.index(name)
-        except ValueError:
-            return -1
+        wanted = name.encode("utf-8", "surrogatepass") + b"\0"
+        position = self.packed_names.find(wanted)
+        while position > 0 and self.packed_names[position - 1]:
+            position = self.packed_names.find(wanted, position + 1)
+        return self.packed_names.count(b"\0", 0, position) if position >= 0 else -1
 
     def symbols_named(self, name: str) -> list[Symbol]:
         number = self.name_number(name)
@@ -234,7 +312,8 @@ class FileFacts:
         return [self._reference(*row) for row in rows]
 
     def defined_names(self) -> frozenset[str]:
-        return frozenset(self.names[number] for number in self.table[:, NAME].tolist())
+        defined = self.packed_names.split(b"\0", self.defined_count)[: self.defined_count]
+        return frozenset(name.decode() for name in defined)
 
     def owned_by(self, name: str) -> Iterator[Symbol]:
         """Symbols that belong to the type `name` without being inside of it."""
@@ -248,3 +327,45 @@ class FileFacts:
             chosen = chosen & (table[:, NAME] == self.name_number(name))
         hits: list[int] = np.flatnonzero(chosen).tolist()
         return (self._symbol(table, index) for index in hits)
+
+
+def packed(strings: Iterable[str]) -> bytes:
+    """Strings as one value; NULs and lone surrogates in them become U+FFFD."""
+    return b"".join(
+        string.replace("\0", "\ufffd").encode("utf-8", "replace") + b"\0" for string in strings
+    )
+
+
+@lru_cache(maxsize=512)
+def unpacked(blob: bytes) -> tuple[str, ...]:
+    """The strings of `packed`."""
+    return tuple(blob.decode().split("\0")[:-1])
+
+
+def packed_imports(imports: Iterable[Import]) -> tuple[bytes, bytes]:
+    """`import_rows` and `packed_imports` of some imports."""
+    rows: list[tuple[int, int, int, int, int]] = []
+    strings: list[str] = []
+    for one in imports:
+        rows.append((one.start, one.end, one.level, one.star, len(one.names)))
+        strings += (one.module, one.binds)
+        for pair in one.names:
+            strings += pair
+    return np.array(rows, np.int32).tobytes(), packed(strings)
+
+
+@lru_cache(maxsize=1024)
+def _imports(rows: bytes, blob: bytes) -> tuple[Import, ...]:
+    strings = iter(unpacked.__wrapped__(blob))
+    found: list[Import] = []
+    for start, end, level, star, count in np.frombuffer(rows, np.int32).reshape(-1, 5).tolist():
+        module, binds = next(strings), next(strings)
+        names = tuple((next(strings), next(strings)) for _ in range(count))
+        found.append(Import(module, names, binds, level, bool(star), start, end))
+    return tuple(found)
+
+
+@lru_cache(maxsize=512)
+def _owners(rows: bytes, blob: bytes) -> tuple[tuple[int, str], ...]:
+    numbers: list[int] = np.frombuffer(rows, np.int32).tolist()
+    return tuple(zip(numbers, unpacked.__wrapped__(blob), strict=True))

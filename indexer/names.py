@@ -13,6 +13,10 @@ class Names:
     def number(self, name: bytes) -> int:
         number = self._numbers.get(name)
         if number is None:
-            number = self._numbers[name] = len(self.strings)
-            self.strings.append(name.decode("utf-8", "replace"))
+            string = name.decode("utf-8", "replace").replace("\0", "\ufffd")
+            clean = string.encode()
+            number = self._numbers.get(clean, len(self.strings))
+            self._numbers[name] = self._numbers[clean] = number
+            if number == len(self.strings):
+                self.strings.append(string)
         return number

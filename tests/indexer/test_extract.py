@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgpack
 from inline_snapshot import snapshot
 
-from indexer import Role, extract, language_of
+from indexer import FileFacts, Role, extract, language_of
 from tests.indexer.checks import check_imports, check_symbols
 from tests.indexer.samples import SAMPLES
 
@@ -400,3 +401,24 @@ def test_names_in_import_statements_are_told_apart() -> None:
     assert language is not None
     facts = extract("a.py", language, b"from a import b\nb()\n")
     assert [use.role for use in facts.references_named("b")] == [Role.IMPORT, Role.CALL]
+
+
+def test_facts_survive_msgpack() -> None:
+    for name, text in SAMPLES.items():
+        language = language_of(name)
+        assert language is not None
+        facts = extract(name, language, text.encode())
+        for as_lists in (False, True):
+            row = msgpack.unpackb(msgpack.packb(facts.to_row()), use_list=as_lists)
+            assert FileFacts.from_row(row) == facts
+
+
+def test_names_that_a_file_defines_come_first() -> None:
+    language = language_of("a.py")
+    assert language is not None
+    facts = extract("a.py", language, b"def f(): return g(f)\nclass C: x = f_g\n")
+    assert facts.names[: facts.defined_count] == ("f", "C", "x")
+    assert facts.defined_names() == {"f", "C", "x"}
+    assert [facts.name_number(name) for name in ("f", "C", "x", "g", "f_g")] == [0, 1, 2, 3, 4]
+    assert [facts.name_number(name) for name in ("", "_g", "f_", "absent", "\ud800")] == [-1] * 5
+    assert facts.symbol_count == 3
