@@ -13,6 +13,7 @@ from indexer.line_index import Encoding, LineIndex
 from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import Snippet
+from indexer.structure import Fold, folds, selections
 from indexer.watch import Watcher
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "FileFacts",
     "FileFound",
     "FileGone",
+    "Fold",
     "Import",
     "Index",
     "IndexConfig",
@@ -47,8 +49,10 @@ __all__ = [
     "Verdict",
     "Watcher",
     "extract",
+    "folds",
     "language_of",
     "looks_secret",
     "mask_secrets",
+    "selections",
     "syntax_errors",
 ]

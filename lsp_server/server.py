@@ -15,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol
 from lsp_server.about import server_version
-from lsp_server.handlers import completion, lifecycle, status, sync
+from lsp_server.handlers import completion, lifecycle, navigation, status, sync
 from lsp_server.handlers.connection import Connection
 from lsp_server.protocol import CopilotProtocol, describe, make_converter
 from lsp_server.session import Session
@@ -54,6 +54,7 @@ ROUTES = (
         types.InlineCompletionOptions(),
         types.InlineCompletionList(items=[]),
     ),
+    Route(types.WORKSPACE_SYMBOL_RESOLVE, navigation.resolve_workspace_symbol),
     Route(protocol.RECEIPT, completion.receipt),
     Route(protocol.STATUS, status.status),
 )
@@ -63,6 +64,11 @@ FALLBACK = Route(
     completion.completion,
     types.CompletionOptions(trigger_characters=[".", "(", " "]),
     types.CompletionList(is_incomplete=True, items=[]),
+)
+# Registered once the client is known: each is offered at once, later, or not at all.
+NAVIGATION = tuple(
+    Route(method, feature.handler, feature.options)
+    for method, feature in navigation.FEATURES.items()
 )
 COMMANDS = {protocol.ACCEPT_COMMAND: completion.accept}
 
@@ -130,11 +136,21 @@ class CopilotServer(LanguageServer):
             except Exception as error:
                 log.error("%s failed: %s", route.method, describe(error))
                 return route.empty
-            if route.method == types.INITIALIZE and not self.connection.has_inline_completion:
-                self._register(FALLBACK)
+            if route.method in (types.INITIALIZE, types.INITIALIZED):
+                self._offer(route.method)
             return self._awaited(route, result) if inspect.iscoroutine(result) else result
 
         return run
+
+    def _offer(self, moment: str) -> None:
+        """Fits the table to the client: what is in it when `initialize` returns is advertised."""
+        if moment == types.INITIALIZE and not self.connection.has_inline_completion:
+            self._register(FALLBACK)
+        known = self.protocol.fm.features
+        for route in NAVIGATION:
+            now = moment == types.INITIALIZED or navigation.is_static(self.connection, route.method)
+            if now and route.method not in known:
+                self._register(route)
 
     async def _awaited(self, route: Route, work: Any) -> Any:
         try:

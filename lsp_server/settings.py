@@ -119,12 +119,26 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NavigationSettings:
+    hover: bool = setting(True, "Show signature and documentation of the name under the pointer.")
+    definition: bool = setting(True, "Go to definition.")
+    references: bool = setting(True, "Find references.")
+    document_symbol: bool = setting(True, "The outline of a document.")
+    workspace_symbol: bool = setting(True, "Search for symbols in the workspace.")
+    document_highlight: bool = setting(True, "Highlight other uses of the name at the cursor.")
+    folding_range: bool = setting(True, "Fold blocks, comments and imports.")
+    selection_range: bool = setting(True, "Widen the selection by syntax.")
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     completion: CompletionSettings = CompletionSettings()
     index: IndexSettings = IndexSettings()
     context: ContextSettings = ContextSettings()
     memory: MemorySettings = MemorySettings()
     engine: EngineSettings = EngineSettings()
+    # Each can be off: many users have a language's own server beside this one.
+    navigation: NavigationSettings = NavigationSettings()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Connection:
     encoding: Encoding = "utf-16"
     capabilities: types.ClientCapabilities = field(default_factory=types.ClientCapabilities)
     version: str = "unknown"
+    # Navigation that the client was asked to send, beyond the answer to `initialize`.
+    offered: set[str] = field(default_factory=set)
     # Progress tokens by job; None while the client has not yet agreed to show it.
     _progress: dict[str, int | None] = field(default_factory=dict)
     _last_token: int = 0
@@ -133,6 +135,10 @@ class Connection:
         files = workspace.did_change_watched_files if workspace else None
         return files is not None and bool(files.dynamic_registration)
 
+    def of_document(self, feature: str) -> Any:
+        """What the client says of a feature of `textDocument`, None where it says nothing."""
+        return getattr(self.capabilities.text_document, feature, None)
+
     async def pull_configuration(self) -> Any:
         """The value of our section; raises what the protocol raises when the client refuses."""
         items = [types.ConfigurationItem(section=SECTION)]
@@ -156,16 +162,31 @@ class Connection:
             watch = types.DidChangeWatchedFilesRegistrationOptions(watchers=everything)
             wanted.append((types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watch))
         if wanted:
-            self.spawn(self._register(wanted))
+            self.spawn(self.register_methods(wanted))
 
-    async def _register(self, wanted: list[tuple[str, Any]]) -> None:
+    async def register_methods(self, wanted: list[tuple[str, Any]]) -> None:
+        """Asks the client to send these methods, each with its options, from now on."""
         registrations = [
             types.Registration(id=f"sopilka-{method}", method=method, register_options=options)
             for method, options in wanted
         ]
+        if not registrations:
+            return
         try:
             await self.protocol.send_request_async(
                 types.CLIENT_REGISTER_CAPABILITY, types.RegistrationParams(registrations)
             )
         except Exception as error:
             log.warning("the client refused to register: %s", type(error).__name__)
+
+    async def unregister(self, methods: list[str]) -> None:
+        """Asks the client to send these methods no more."""
+        gone = [types.Unregistration(id=f"sopilka-{method}", method=method) for method in methods]
+        if not gone:
+            return
+        try:
+            await self.protocol.send_request_async(
+                types.CLIENT_UNREGISTER_CAPABILITY, types.UnregistrationParams(gone)
+            )
+        except Exception as error:
+            log.warning("the client refused to unregister: %s", type(error).__name__)

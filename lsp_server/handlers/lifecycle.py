@@ -10,6 +10,7 @@ from typing import Any
 from lsprotocol import types
 
 from lsp_server.convert import choose_encoding, path_of
+from lsp_server.handlers import navigation
 from lsp_server.handlers.connection import Connection
 from lsp_server.settings import from_client
 
@@ -50,16 +51,22 @@ async def _start(connection: Connection) -> None:
     if connection.can_pull_configuration:
         await _pull(connection)
     connection.session.start(connection.spawn)
+    await navigation.offer(connection)
 
 
 def did_change_configuration(
     connection: Connection, params: types.DidChangeConfigurationParams
-) -> Coroutine[Any, Any, None] | None:
+) -> Coroutine[Any, Any, None]:
     """Clients that can be asked send an empty notice and are asked; others send the settings."""
+    if not connection.can_pull_configuration:
+        take_settings(connection, params.settings)
+    return _configured(connection)
+
+
+async def _configured(connection: Connection) -> None:
     if connection.can_pull_configuration:
-        return _pull(connection)
-    take_settings(connection, params.settings)
-    return None
+        await _pull(connection)
+    await navigation.offer(connection)
 
 
 async def _pull(connection: Connection) -> None:
