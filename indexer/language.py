@@ -1,7 +1,8 @@
 """The table of languages, put together from the folders under `languages/`.
 
 Adding a language is adding a folder: `language.toml`, `queries/facts.scm`, perhaps
-`queries/locals.scm` and `imports.py`. Nothing else names a language.
+`queries/locals.scm` and `imports.py`. Nothing else names a language. Languages whose grammars are
+alike share query files: `queries` in `language.toml` lists the folders that they are taken from.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Language:
     line_comment: str
     docstring: str  # "inside": first statement of a body; "above": comment before a definition
     receivers: tuple[str, ...]  # how a method calls its own object
-    queries_of: str  # folder whose queries serve, its own unless two grammars are alike
+    queries_of: tuple[str, ...]  # folders whose queries serve, one after another
     imports_of: str  # folder whose import resolution serves
     visible: str  # what is visible without an import: "file" or "directory"
     members: str  # where members of a type may be defined: "file" or "directory"
@@ -49,8 +50,13 @@ class Language:
     def facts_query(self) -> tree_sitter.Query:
         query = _query(self.grammar_module, self.grammar_function, self.queries_of, "facts.scm")
         if query is None:
-            raise FileNotFoundError(f"languages/{self.queries_of}/queries/facts.scm is missing")
+            raise FileNotFoundError(f"languages/{self.queries_of[0]}/queries/facts.scm is missing")
         return query
+
+    @property
+    def facts_source(self) -> bytes:
+        """What `facts_query` is compiled from."""
+        return _source(self.queries_of, "facts.scm")
 
     @property
     def facts_heads(self) -> tuple[str, ...]:
@@ -115,7 +121,7 @@ def _read_language(folder: Traversable) -> Language:
             line_comment=table["line_comment"],
             docstring=table.get("docstring", "above"),
             receivers=tuple(table.get("receivers", ())),
-            queries_of=table.get("queries", folder.name),
+            queries_of=tuple(table.get("queries", (folder.name,))),
             imports_of=table.get("imports", folder.name),
             visible=table.get("visible", "file"),
             members=table.get("members", "file"),
@@ -130,19 +136,24 @@ def _grammar(module: str, function: str) -> tree_sitter.Language:
 
 
 @cache
-def _query(module: str, function: str, folder: str, name: str) -> tree_sitter.Query | None:
+def _query(
+    module: str, function: str, folders: tuple[str, ...], name: str
+) -> tree_sitter.Query | None:
     """A compiled query. Compiling takes milliseconds, so it happens once a process."""
-    file = resources.files("indexer.languages") / folder / "queries" / name
-    if not file.is_file():
-        return None
-    return tree_sitter.Query(_grammar(module, function), file.read_text("utf-8"))
+    source = _source(folders, name)
+    return tree_sitter.Query(_grammar(module, function), source.decode()) if source else None
+
+
+def _source(folders: tuple[str, ...], name: str) -> bytes:
+    """The query files of that name; a pattern of an earlier folder counts before later ones."""
+    files = [resources.files("indexer.languages") / folder / "queries" / name for folder in folders]
+    return b"\n".join(file.read_bytes() for file in files if file.is_file())
 
 
 @cache
-def _heads(module: str, function: str, folder: str) -> tuple[str, ...]:
-    query = _query(module, function, folder, "facts.scm")
-    file = resources.files("indexer.languages") / folder / "queries" / "facts.scm"
-    source = file.read_bytes()
+def _heads(module: str, function: str, folders: tuple[str, ...]) -> tuple[str, ...]:
+    query = _query(module, function, folders, "facts.scm")
+    source = _source(folders, "facts.scm")
     if query is None:
         return ()
     patterns = [
@@ -153,7 +164,7 @@ def _heads(module: str, function: str, folder: str) -> tuple[str, ...]:
     for pattern, heads in zip(patterns, found, strict=True):
         if len(set(heads)) != 1:
             raise ValueError(
-                f"languages/{folder}/queries/facts.scm: a pattern needs one capture of"
+                f"languages/{folders[0]}/queries/facts.scm: a pattern needs one capture of"
                 f" @definition.*, @reference.*, @import, @parameter or @comment: {pattern.decode()}"
             )
     return tuple(heads[0].decode() for heads in found)

@@ -2,7 +2,6 @@
 (required_parameter pattern: (identifier) @name type: (type_annotation) @type)
 (optional_parameter pattern: (identifier) @name type: (type_annotation) @type)
 (variable_declarator name: (identifier) @name type: (type_annotation) @type)
-(variable_declarator name: (identifier) @name value: (new_expression constructor: (_) @type))
 (variable_declarator
   name: (identifier) @name
   value: (call_expression function: [(identifier) (member_expression)] @type))

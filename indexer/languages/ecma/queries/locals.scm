@@ -1,0 +1,2 @@
+; Names whose type is evident inside one function.
+(variable_declarator name: (identifier) @name value: (new_expression constructor: (_) @type))
