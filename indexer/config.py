@@ -17,9 +17,19 @@ class IndexConfig:
     """Whether .gitignore, .ignore and .git/info/exclude count; .sopilkaignore always does."""
     extra_ignore: tuple[str, ...] = ()
     """Further patterns in the syntax of .gitignore, relative to each root."""
+    max_memory_bytes: int = 1_000_000_000
+    """What the tables and facts may take, the texts and trees of open documents apart."""
+    store_folder: str = ""
+    """Where facts are kept from one start to the next; "" keeps none."""
+    max_store_bytes: int = 1_000_000_000
+    """What the store may take on disk; beyond it, what was not used for longest goes."""
 
     def __post_init__(self) -> None:
         if self.max_file_bytes <= 0:
             raise ValueError(f"max_file_bytes must be positive, not {self.max_file_bytes}")
+        if self.max_memory_bytes <= 0:
+            raise ValueError(f"max_memory_bytes must be positive, not {self.max_memory_bytes}")
+        if self.max_store_bytes <= 0:
+            raise ValueError(f"max_store_bytes must be positive, not {self.max_store_bytes}")
         if self.workers < 0:
             raise ValueError(f"workers must be 0 or more, not {self.workers}")
