@@ -23,8 +23,42 @@
   left: (identifier) @name
   type: (type)? @type
   right: (call function: [(identifier) (attribute)] @type)?) @definition.variable
-(assignment left: (pattern_list (identifier) @name)) @definition.variable
-(assignment left: (tuple_pattern (identifier) @name)) @definition.variable
+(assignment
+  left: [
+    (pattern_list [
+      (identifier) @name
+      (list_splat_pattern (identifier) @name)
+      (tuple_pattern [(identifier) @name (tuple_pattern (identifier) @name)])
+      (list_pattern (identifier) @name)
+    ])
+    (tuple_pattern [
+      (identifier) @name
+      (list_splat_pattern (identifier) @name)
+      (tuple_pattern (identifier) @name)
+    ])
+    (list_pattern [(identifier) @name (list_splat_pattern (identifier) @name)])
+  ]) @definition.variable
+(for_statement
+  left: [
+    (identifier) @name @definition.variable
+    (pattern_list [
+      (identifier) @name @definition.variable
+      (list_splat_pattern (identifier) @name @definition.variable)
+      (tuple_pattern [
+        (identifier) @name @definition.variable
+        (tuple_pattern (identifier) @name @definition.variable)
+      ])
+    ])
+    (tuple_pattern [
+      (identifier) @name @definition.variable
+      (tuple_pattern (identifier) @name @definition.variable)
+    ])
+  ])
+(with_item value: (as_pattern alias: (as_pattern_target [
+  (identifier) @name @definition.variable
+  (tuple (identifier) @name @definition.variable)
+])))
+(named_expression name: (identifier) @name) @definition.variable
 (assignment
   left: (attribute object: (identifier) @receiver attribute: (identifier) @name)
   type: (type)? @type
@@ -32,6 +66,34 @@
     (call function: [(identifier) (attribute)] @type)
     (identifier) @value
   ]?) @definition.member
+(assignment
+  left: [
+    (pattern_list [
+      (attribute object: (identifier) @receiver attribute: (identifier) @name)
+      (list_splat_pattern
+        (attribute object: (identifier) @receiver attribute: (identifier) @name))
+      (tuple_pattern
+        (attribute object: (identifier) @receiver attribute: (identifier) @name))
+    ])
+    (tuple_pattern [
+      (attribute object: (identifier) @receiver attribute: (identifier) @name)
+      (list_splat_pattern
+        (attribute object: (identifier) @receiver attribute: (identifier) @name))
+    ])
+    (list_pattern
+      (attribute object: (identifier) @receiver attribute: (identifier) @name))
+  ]) @definition.member
+(for_statement
+  left: [
+    (attribute object: (identifier) @receiver attribute: (identifier) @name) @definition.member
+    (pattern_list
+      (attribute object: (identifier) @receiver attribute: (identifier) @name) @definition.member)
+  ])
+(with_item value: (as_pattern alias: (as_pattern_target [
+  (attribute object: (identifier) @receiver attribute: (identifier) @name) @definition.member
+  (tuple
+    (attribute object: (identifier) @receiver attribute: (identifier) @name) @definition.member)
+])))
 
 ; Types of parameters, for fields that are assigned from them.
 (typed_parameter (identifier) @parameter type: (type) @type)
