@@ -137,14 +137,14 @@ def _place(
         return (Kind.FIELD, OUTER_CLASS) if scope.in_class else (None, parent)
     kind = Kind(found.kind)
     in_type = inner in CONTAINERS and inner is not Kind.MODULE
+    belongs = in_type or "owner" in found.captures
     if kind in FUNCTIONS:
-        belongs = in_type or "owner" in found.captures
         kind = Kind.METHOD if belongs else Kind.FUNCTION
     elif kind in (Kind.VARIABLE, Kind.CONSTANT):
         if inner in FUNCTIONS:
             return None, parent
-        kind = Kind.FIELD if in_type else kind
-    elif kind is Kind.FIELD and not in_type:
+        kind = Kind.FIELD if belongs else kind
+    elif kind is Kind.FIELD and not belongs:
         return None, parent
     return kind, parent
 

@@ -34,6 +34,10 @@ class Kind(StrEnum):
     MODULE = "module"
     MACRO = "macro"
     EXTENSION = "extension"  # more members of a type that is defined elsewhere: Rust's impl
+    KEY = "key"  # of a data file; an index of a table
+    SECTION = "section"  # of a document, named by its heading
+    STYLE = "style"  # a class, an id, an animation or a layer of a style sheet
+    ELEMENT = "element"  # of a page, named by its id
 
 
 class Role(StrEnum):
@@ -51,7 +55,9 @@ ROLES = tuple(Role)
 KIND_NUMBER = {kind: number for number, kind in enumerate(KINDS)}
 ROLE_NUMBER = {role: number for number, role in enumerate(ROLES)}
 TYPES = frozenset({Kind.CLASS, Kind.INTERFACE, Kind.ENUM, Kind.TYPE})
-CONTAINERS = TYPES | {Kind.MODULE, Kind.EXTENSION}
+CONTAINERS = TYPES | {Kind.MODULE, Kind.EXTENSION, Kind.KEY, Kind.SECTION}
+DATA = frozenset({Kind.KEY, Kind.SECTION, Kind.STYLE, Kind.ELEMENT})
+"""Kinds of things that are not code: in a search by name they stand behind those that are."""
 
 # The columns of a symbol, int32 each. All but `name`, `kind` and `parent` are offsets or lines.
 SYMBOL_COLUMNS = (
