@@ -62,7 +62,9 @@ def assemble(
     path: str, language: Language, text: bytes, whole: Fragment, names: Names, has_errors: bool
 ) -> FileFacts:
     """Puts together what was read; the result does not depend on how the tree was cut up."""
-    symbols, details, position = _without_repeated_values(whole.symbols, list(whole.details))
+    symbols, details, position = _without_repeated_values(
+        whole.symbols, list(whole.details), dict(whole.owners)
+    )
     owners = tuple((int(position[index]), owner) for index, owner in whole.owners)
     details = _with_parameter_types(symbols, details, whole.parameters)
     references = whole.references
@@ -108,18 +110,20 @@ VALUE_NUMBERS = frozenset(KIND_NUMBER[kind] for kind in VALUES)
 
 
 def _without_repeated_values(
-    symbols: NDArray[np.int32], details: list[str]
+    symbols: NDArray[np.int32], details: list[str], owners: dict[int, str]
 ) -> tuple[NDArray[np.int32], tuple[str, ...], NDArray[np.int32]]:
     """Keeps the first assignment of each variable and field, with the first type that is known.
 
+    `owners` are those of symbols that are defined outside of what they belong to, by row.
+
     Also returns where each symbol went: int32 [symbols before].
     """
-    first: dict[tuple[int, int], int] = {}
+    first: dict[tuple[int, int, str], int] = {}
     keep = [True] * len(symbols)
     rows: list[list[int]] = symbols[:, : PARENT + 1].tolist()
     for index, (name, kind, parent) in enumerate(rows):
         if kind in VALUE_NUMBERS:
-            known = first.setdefault((parent, name), index)
+            known = first.setdefault((parent, name, owners.get(index, "")), index)
             if known != index:
                 keep[index] = False
                 if details[known] in ("", "=None"):
