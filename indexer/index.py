@@ -20,6 +20,7 @@ from indexer.files import FileTable, name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.lexical import ChunkIndex
+from indexer.outline import Outlines
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import Snippet
 from indexer.symbol_table import SymbolTable
@@ -51,7 +52,7 @@ class Index:
         self._files = FileTable()
         self._chunks = ChunkIndex()
         self._repository = search.Repository(
-            self._table, self._files, self._chunks, self._current_text
+            self._table, self._files, self._chunks, self._current_text, Outlines(self._table.facts)
         )
 
     def apply(self, change: Change) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from indexer.facts import TYPES, Import, Kind, Symbol
 from indexer.files import FileTable, parent_of
 from indexer.language import Language, languages
+from indexer.outline import Outlines
 from indexer.symbol_table import SymbolTable
 
 MAX_DEPTH = 8
@@ -38,9 +39,13 @@ Target = Symbol | Module
 class Resolver:
     """Resolves names over one state of the index."""
 
-    def __init__(self, table: SymbolTable, files: FileTable) -> None:
+    def __init__(
+        self, table: SymbolTable, files: FileTable, outlines: Outlines | None = None
+    ) -> None:
+        """`outlines` may be kept from query to query: they notice changed facts themselves."""
         self._table = table
         self._files = files
+        self._outlines = outlines if outlines is not None else Outlines(table.facts)
         self._exports: dict[tuple[str, str], Target | None] = {}
         self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
         self._classes: dict[tuple[str, int], Symbol | None] = {}
@@ -49,6 +54,10 @@ class Resolver:
     def name(self, path: str, name: str) -> Target | None:
         """What a name means at the top level of a file."""
         return self._exported(path, name, 0)
+
+    def imported(self, path: str, clause: Import, name: str) -> Target | None:
+        """What a name that an import takes from its module means."""
+        return self._imported(path, clause, name, 0)
 
     def chain(self, path: str, parts: list[str], start: Target | None = None) -> Target | None:
         """What a dotted name means; `start` is the meaning of its first part if known."""
@@ -94,13 +103,13 @@ class Resolver:
     def in_scope(self, symbol: Symbol, dotted: str) -> Target | None:
         """What a dotted name means where a symbol is defined: its siblings, then the file."""
         parts = dotted.replace("::", ".").split(".")
-        facts = self._table.facts(symbol.path)
+        outline = self._outlines.get(symbol.path)
         around = symbol.parent
-        while facts is not None and around >= 0:
-            for sibling in facts.symbols_named(parts[0]):
-                if sibling.parent == around and sibling.kind in TYPES:
+        while outline is not None and around >= 0:
+            for sibling in outline.members(around, parts[0]):
+                if sibling.kind in TYPES:
                     return self.chain(symbol.path, parts, sibling)
-            around = facts.symbol(around).parent
+            around = outline.symbol(around).parent
         return self.chain(symbol.path, parts)
 
     def member(self, owner: Symbol, name: str) -> Symbol | None:
@@ -113,14 +122,14 @@ class Resolver:
     def own_members(self, owner: Symbol, name: str | None = None) -> Iterator[Symbol]:
         """Members of a class itself: inside it, in its extensions, or defined apart from it."""
         for path in self._parts(owner):
-            facts = self._table.facts(path)
-            if facts is None:
+            outline = self._outlines.get(path)
+            if outline is None:
                 continue
-            for part in facts.symbols_named(owner.name):
+            for part in outline.named(owner.name):
                 same = part.path == owner.path and part.index == owner.index
                 if same or part.kind is Kind.EXTENSION:
-                    yield from facts.members_of(part.index, name)
-            for symbol in facts.owned_by(owner.name):
+                    yield from outline.members(part.index, name)
+            for symbol in outline.owned_by(owner.name):
                 if name is None or symbol.name == name:
                     yield symbol
 
@@ -179,23 +188,19 @@ class Resolver:
         return found
 
     def _find(self, path: str, name: str, depth: int) -> Target | None:
-        facts = self._table.facts(path)
-        if facts is None:
+        outline = self._outlines.get(path)
+        if outline is None:
             return None
         own = self._own(path, name)
         if own is not None:
             return own
-        for clause in facts.imports:
-            for there, here in clause.names:
-                if here == name:
-                    target = self._imported(path, clause, there, depth)
-                    if target is not None:
-                        return target
-            bound = clause.binds == name
-            if bound or (not clause.binds and not clause.names and _first(clause.module) == name):
-                whole = self._whole(path, clause, bound)
-                if whole is not None:
-                    return whole
+        for clause, there in outline.importing(name):
+            if there is not None:
+                target = self._imported(path, clause, there, depth)
+            else:
+                target = self._whole(path, clause, clause.binds == name)
+            if target is not None:
+                return target
         return self._starred(path, name, depth) or self._beside(path, name)
 
     def _starred(self, path: str, name: str, depth: int) -> Target | None:
@@ -213,13 +218,13 @@ class Resolver:
         return None
 
     def _own(self, path: str, name: str) -> Symbol | None:
-        facts = self._table.facts(path)
-        if facts is None:
+        outline = self._outlines.get(path)
+        if outline is None:
             return None
-        for symbol in facts.symbols_named(name):
-            if symbol.kind is Kind.EXTENSION or facts.owner_of(symbol.index):
+        for symbol in outline.named(name):
+            if symbol.kind is Kind.EXTENSION or outline.facts.owner_of(symbol.index):
                 continue
-            if symbol.parent < 0 or facts.symbol(symbol.parent).kind is Kind.MODULE:
+            if symbol.parent < 0 or outline.symbol(symbol.parent).kind is Kind.MODULE:
                 return symbol
         return None
 

@@ -18,6 +18,7 @@ from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
 from indexer.files import FileTable
 from indexer.lexical import ChunkIndex
 from indexer.nearby import Surroundings, surroundings
+from indexer.outline import Outlines
 from indexer.resolve import Module, Resolver, Target
 from indexer.snippet import Snippet, Sources, range_snippet, skeleton
 from indexer.symbol_table import SymbolTable
@@ -50,6 +51,7 @@ class Repository:
     current_text: Callable[[str], bytes | None]
     """The text that the facts of a path were taken from, key material masked; None if it is gone
     or has changed since."""
+    outlines: Outlines
 
     def sources(self) -> Sources:
         return Sources(self.current_text)
@@ -101,7 +103,7 @@ class _DefinitionSearch:
         self.path = document.path
         self.facts = facts
         self.deadline = deadline
-        self.resolver = Resolver(repository.table, repository.files)
+        self.resolver = Resolver(repository.table, repository.files, repository.outlines)
         self.around: Surroundings = surroundings(document, facts, offset)
         self.receivers = document.language.receivers if document.language else ()
         self.needs: dict[tuple[str, int], Need] = {}

@@ -1,0 +1,97 @@
+"""The symbols of a file, arranged for questions about names and members; kept between queries.
+
+Facts are packed columns, small but slow to ask one by one. A search asks the same few files
+hundreds of times, so their columns are unpacked once and forgotten with the facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from indexer.facts import NAME, PARENT, FileFacts, Import, Symbol
+
+MAX_OUTLINES = 256
+
+
+class Outline:
+    """Answers what FileFacts answers, each symbol made once."""
+
+    __slots__ = ("_by_name", "_children", "_importing", "_made", "_owned", "_table", "facts")
+
+    def __init__(self, facts: FileFacts) -> None:
+        self.facts = facts
+        self._table = facts.table
+        self._made: dict[int, Symbol] = {}
+        self._by_name: dict[str, list[int]] = {}
+        self._children: dict[int, list[int]] = {}
+        self._owned: dict[str, list[int]] | None = None
+        self._importing: dict[str, list[tuple[Import, str | None]]] | None = None
+        names = facts.names
+        columns = self._table[:, [NAME, PARENT]].tolist()
+        for index, (name, parent) in enumerate(columns):
+            self._by_name.setdefault(names[name], []).append(index)
+            self._children.setdefault(parent, []).append(index)
+
+    def symbol(self, index: int) -> Symbol:
+        made = self._made.get(index)
+        if made is None:
+            made = self._made[index] = self.facts.symbol(index)
+        return made
+
+    def named(self, name: str) -> list[Symbol]:
+        """All symbols of a name, in their order."""
+        return [self.symbol(index) for index in self._by_name.get(name, ())]
+
+    def members(self, parent: int, name: str | None = None) -> Iterator[Symbol]:
+        """Symbols directly inside the one at `parent` (-1: top level), all or those of a name."""
+        if name is None:
+            return (self.symbol(index) for index in self._children.get(parent, ()))
+        named = self._by_name.get(name, ())
+        return (one for one in map(self.symbol, named) if one.parent == parent)
+
+    def owned_by(self, name: str) -> list[Symbol]:
+        """Symbols that belong to the type `name` without being inside of it."""
+        if self._owned is None:
+            self._owned = {}
+            for index, owner in self.facts.owners:
+                self._owned.setdefault(owner, []).append(index)
+        return [self.symbol(index) for index in self._owned.get(name, ())]
+
+    def importing(self, name: str) -> list[tuple[Import, str | None]]:
+        """Imports that may give a local name its meaning, in their order.
+
+        With each the name there, or None where the module itself is meant.
+        """
+        if self._importing is None:
+            self._importing = {}
+            for clause in self.facts.imports:
+                for there, here in clause.names:
+                    self._importing.setdefault(here, []).append((clause, there))
+                whole = clause.binds
+                if not whole and not clause.names:
+                    whole = clause.module.split(".", 1)[0]
+                if whole:
+                    self._importing.setdefault(whole, []).append((clause, None))
+        return self._importing.get(name, [])
+
+
+class Outlines:
+    """The outlines of the files that were asked about last."""
+
+    def __init__(self, facts_of: Callable[[str], FileFacts | None]) -> None:
+        self._facts_of = facts_of
+        self._kept: dict[str, Outline] = {}
+
+    def get(self, path: str) -> Outline | None:
+        """The outline of a file's current facts."""
+        facts = self._facts_of(path)
+        if facts is None:
+            self._kept.pop(path, None)
+            return None
+        known = self._kept.pop(path, None)
+        if known is None or known.facts is not facts:
+            known = Outline(facts)
+            if len(self._kept) >= MAX_OUTLINES:
+                del self._kept[next(iter(self._kept))]
+        self._kept[path] = known  # at the end, as the one used last
+        return known
