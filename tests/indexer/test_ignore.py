@@ -91,6 +91,37 @@ def test_changed_ignore_files_count_once_the_rules_forget(tmp_path: Path) -> Non
     assert rules.verdict(str(tmp_path / "a.py")).allowed
 
 
+def test_a_repository_inside_of_a_root_has_private_patterns_too(tmp_path: Path) -> None:
+    rules = make(tmp_path, {"one/.git/info/exclude": "a.py\n", "one/a.py": "", "two/a.py": ""})
+    assert reasons(rules, tmp_path, "one/a.py", "one/b.py", "two/a.py") == [
+        "excluded by an ignore file",
+        "",
+        "",
+    ]
+
+
+def test_a_worktree_has_the_private_patterns_of_its_repository(tmp_path: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b"]
+    main = tmp_path / "main"
+    for command in (
+        ["init", "-q", str(main)],
+        ["-C", str(main), "commit", "-q", "--allow-empty", "-m", "first"],
+        ["-C", str(main), "worktree", "add", "-q", str(tmp_path / "other")],
+    ):
+        subprocess.run([*git, *command], check=True, capture_output=True)
+    (main / ".git/info/exclude").write_text("a.py\n")
+    rules = make(tmp_path / "other", {"a.py": "", "b.py": ""})
+    assert reasons(rules, tmp_path / "other", "a.py", "b.py") == ["excluded by an ignore file", ""]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_an_ignore_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    rules = make(tmp_path, {"sub/a.py": ""})
+    os.mkfifo(tmp_path / ".gitignore")
+    (tmp_path / "sub/.gitignore").symlink_to("/dev/zero")
+    assert rules.verdict(str(tmp_path / "sub/a.py")).allowed
+
+
 SEGMENTS = st.sampled_from(["a", "b.py", "c", "d.py", "build"])
 PATTERNS = st.lists(
     st.builds(
