@@ -20,6 +20,7 @@ from indexer.files import FileTable, name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.lexical import ChunkIndex
+from indexer.navigate import Navigator, Occurrence, Target
 from indexer.outline import Outlines
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import Snippet
@@ -207,6 +208,31 @@ class Index:
             return []
         self.refresh()
         return search.similar_chunks(self._repository, document, offset, limit, deadline)
+
+    def _navigator(self) -> Navigator:
+        self.refresh()
+        return Navigator(self._repository, self._documents.get)
+
+    def definitions_at(self, path: str, offset: int) -> list[Target]:
+        """Where the name at an offset is defined; several, uncertain, where nothing tells."""
+        return self._navigator().definitions(path, offset)
+
+    def references_at(
+        self,
+        path: str,
+        offset: int,
+        include_definition: bool = True,
+        deadline: float | None = None,
+    ) -> list[Occurrence]:
+        """Where the workspace names what the name at an offset means, the nearest files first.
+
+        `deadline` is a value of time.monotonic(); what was found by then is returned.
+        """
+        return self._navigator().references(path, offset, include_definition, deadline)
+
+    def occurrences_in(self, path: str, offset: int) -> list[Occurrence]:
+        """Where the file itself names what the name at an offset means."""
+        return self._navigator().occurrences(path, offset)
 
     def paths(self) -> Iterator[str]:
         """Files with facts."""

@@ -37,10 +37,12 @@ class Language:
     line_comment: str
     docstring: str  # "inside": first statement of a body; "above": comment before a definition
     receivers: tuple[str, ...]  # how a method calls its own object
+    sigils: bytes  # characters before a name that are not part of it: Ruby's `:name` and `@name`
     queries_of: tuple[str, ...]  # folders whose queries serve, one after another
     imports_of: str  # folder whose import resolution serves
     visible: str  # what is visible without an import: "file" or "directory"
     members: str  # where members of a type may be defined: "file" or "directory"
+    implicit_members: bool  # whether a bare name may be a member of the class around
 
     @property
     def grammar(self) -> tree_sitter.Language:
@@ -121,10 +123,12 @@ def _read_language(folder: Traversable) -> Language:
             line_comment=table["line_comment"],
             docstring=table.get("docstring", "above"),
             receivers=tuple(table.get("receivers", ())),
+            sigils=table.get("sigils", "").encode(),
             queries_of=tuple(table.get("queries", (folder.name,))),
             imports_of=table.get("imports", folder.name),
             visible=table.get("visible", "file"),
             members=table.get("members", "file"),
+            implicit_members=table.get("implicit_members", False),
         )
     except KeyError as missing:
         raise ValueError(f"languages/{folder.name}/language.toml lacks {missing}") from missing

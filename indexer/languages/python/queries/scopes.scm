@@ -1,0 +1,56 @@
+; Where names bound inside of a node end, and which names are bound. Earlier patterns count.
+[(function_definition) (lambda)] @scope.function
+[(list_comprehension) (set_comprehension) (dictionary_comprehension) (generator_expression)] @scope.block
+(class_definition) @scope.class
+
+; Parts of a scope that are read in the one around it.
+(function_definition return_type: (_) @outside)
+(default_parameter value: (_) @outside)
+(typed_default_parameter type: (_) @outside value: (_) @outside)
+(typed_parameter type: (_) @outside)
+(class_definition superclasses: (_) @outside)
+(list_comprehension . (_) . (for_in_clause right: (_) @outside))
+(set_comprehension . (_) . (for_in_clause right: (_) @outside))
+(dictionary_comprehension . (_) . (for_in_clause right: (_) @outside))
+(generator_expression . (_) . (for_in_clause right: (_) @outside))
+
+(global_statement (identifier) @global)
+(nonlocal_statement (identifier) @nonlocal)
+
+(function_definition name: (identifier) @bind.outer)
+(class_definition name: (identifier) @bind.outer)
+(type_parameter (type (identifier) @bind.parameter))
+(parameters (identifier) @bind.parameter)
+(parameters (list_splat_pattern (identifier) @bind.parameter))
+(parameters (dictionary_splat_pattern (identifier) @bind.parameter))
+(lambda_parameters (identifier) @bind.parameter)
+(lambda_parameters (list_splat_pattern (identifier) @bind.parameter))
+(lambda_parameters (dictionary_splat_pattern (identifier) @bind.parameter))
+(default_parameter name: (identifier) @bind.parameter)
+(typed_default_parameter name: (identifier) @bind.parameter)
+(typed_parameter . (identifier) @bind.parameter)
+(typed_parameter . (list_splat_pattern (identifier) @bind.parameter))
+(typed_parameter . (dictionary_splat_pattern (identifier) @bind.parameter))
+
+(import_statement name: (dotted_name . (identifier) @bind.import))
+(import_from_statement name: (dotted_name (identifier) @bind.import))
+(aliased_import alias: (identifier) @bind.import)
+
+(named_expression name: (identifier) @bind.function)
+(assignment left: (identifier) @bind)
+(augmented_assignment left: (identifier) @bind)
+(type_alias_statement left: (type (identifier) @bind))
+(type_alias_statement left: (type (generic_type (identifier) @bind)))
+(for_statement left: (identifier) @bind)
+(for_in_clause left: (identifier) @bind)
+(pattern_list (identifier) @bind)
+(tuple_pattern (identifier) @bind)
+(list_pattern (identifier) @bind)
+(list_splat_pattern (identifier) @bind)
+(as_pattern_target (identifier) @bind)
+(as_pattern_target (tuple (identifier) @bind))
+(as_pattern (case_pattern) (identifier) @bind)
+(case_pattern (dotted_name . (identifier) @bind .))
+(keyword_pattern (identifier) (dotted_name . (identifier) @bind .))
+(splat_pattern (identifier) @bind)
+(delete_statement (identifier) @write)
