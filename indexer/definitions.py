@@ -27,7 +27,8 @@ BASE_WORDS = frozenset(
 )
 """Words in types and lists of bases that name no type."""
 FUNCTIONS = frozenset({Kind.FUNCTION, Kind.METHOD})
-VALUES = frozenset({Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD})
+VALUES = frozenset({Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD, Kind.STYLE})
+"""What holds no other definitions and is assigned again and again: the first time counts."""
 
 
 class Scope(NamedTuple):
@@ -45,6 +46,13 @@ class Match(NamedTuple):
     node: tree_sitter.Node
     name: tree_sitter.Node
     captures: dict[str, list[tree_sitter.Node]]
+
+
+def bare_start(text: bytes, start: int, end: int, sigils: bytes) -> int:
+    """Where a name starts without the sigils before it."""
+    while sigils and start < end - 1 and text[start] in sigils:
+        start += 1
+    return start
 
 
 def text_of_node(text: bytes, node: tree_sitter.Node) -> str:
@@ -97,7 +105,8 @@ def symbol_rows(
         kind, parent = _place(found, around, scope, language, text)
         if kind is None:
             continue
-        name = text[found.name.start_byte : found.name.end_byte]
+        start, end = found.name.byte_range
+        name = text[bare_start(text, start, end, language.sigils) : end]
         owner = found.captures.get("owner")
         if owner:
             owners.append((len(rows), _last_name(text, owner[0])))
@@ -178,7 +187,7 @@ def _row(
         parent,
         node.start_byte - origin,
         node.end_byte - origin,
-        found.name.start_byte - origin,
+        bare_start(text, *found.name.byte_range, language.sigils) - origin,
         found.name.end_byte - origin,
         signature.start_byte - origin,
         signature_end - origin,

@@ -8,6 +8,7 @@ node in the same surroundings, gave before is used again.
 from __future__ import annotations
 
 import hashlib
+import re
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,6 +22,7 @@ from indexer.definitions import (
     OUTER_CLASS,
     Match,
     Scope,
+    bare_start,
     keep_match,
     symbol_rows,
     text_of_node,
@@ -35,6 +37,10 @@ SPLIT_BYTES = 3_000
 """Nodes from this size on are split at their body."""
 MAX_LEAVES, MAX_NAMES = 10_000, 50_000
 REFERENCE_ROLES = {f"reference.{role}": number for role, number in ROLE_NUMBER.items()}
+WORDS = "reference.words"
+"""Captures a node with several names, divided by spaces: the value of `class` in a page."""
+NAMED = ROLE_NUMBER[Role.NAME]
+WORD = re.compile(rb"[^ \t\r\n\f]+")
 IMPORTED = ROLE_NUMBER[Role.IMPORT]
 TOP = Scope(None, False)
 
@@ -166,10 +172,13 @@ def read_node(
         found = captures[head][0]
         role = REFERENCE_ROLES.get(head)
         if role is not None:
-            start = found.start_byte
+            start = bare_start(text, *found.byte_range, language.sigils)
             known = references.get(start)
             if known is None or known[1] < role:
                 references[start] = (found.end_byte, role)
+        elif head == WORDS:
+            for word in WORD.finditer(text, found.start_byte, found.end_byte):
+                references.setdefault(word.start(), (word.end(), NAMED))
         elif head.startswith("definition."):
             keep_match(definitions, pattern, head[11:], captures, limit)
         elif found.start_byte < limit:
