@@ -66,4 +66,14 @@ int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, i
   return value;
 }
 
+float float_attribute(const Api& api, const OrtKernelInfo* info, const char* name) {
+  float value = 0.0f;
+  OrtStatus* status = api.attribute(info, name, &value);
+  if (status != nullptr) {
+    api.release_status(status);
+    throw Error(std::string("the float attribute `") + name + "` is missing");
+  }
+  return value;
+}
+
 }  // namespace sopilka

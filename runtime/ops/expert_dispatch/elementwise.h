@@ -10,59 +10,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include "arithmetic.h"
 #include "layout.h"
 
-#if defined(_MSC_VER)
-#define SOPILKA_RESTRICT __restrict
-#else
-#define SOPILKA_RESTRICT __restrict__
-#endif
-
 namespace sopilka::expert_dispatch {
-
-static inline float float_of(uint32_t bits) {
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-static inline uint32_t bits_of(float value) {
-  uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-}
-
-// Rounds to the nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no room
-// for a fraction.
-static inline float round_even(float x) {
-  const float shift = 12582912.0f;
-  return (x + shift) - shift;
-}
-
-// condition ? a : b by masks: a branch in the middle would keep a loop from becoming vectors.
-static inline float select(bool condition, float a, float b) {
-  const uint32_t mask = 0u - static_cast<uint32_t>(condition);
-  return float_of((bits_of(a) & mask) | (bits_of(b) & ~mask));
-}
-
-// e^x: 0 below -87, infinity above 88, within 1e-7 between. x = n ln 2 + r, with ln 2 in two parts
-// whose first has so few bits that n times it is exact (Cody and Waite); e^r by a polynomial fitted
-// to |r| <= ln 2 / 2.
-static inline float exponential(float x) {
-  const bool too_low = x < -87.0f, too_high = x > 88.0f, in_range = (x >= -87.0f) & (x <= 88.0f);
-  const float inside = select(in_range, x, 0.0f);  // Also for a NaN, which the last line puts back.
-  const float n = round_even(inside * 1.442695f);
-  const float r = (inside - n * 0.693359375f) - n * -2.1219444e-4f;
-  float p = 0.0013814599f;
-  p = p * r + 0.008368717f;
-  p = p * r + 0.04166839f;
-  p = p * r + 0.16666521f;
-  p = p * r + 0.49999994f;
-  p = (p * (r * r) + r) + 1.0f;
-  const float power = float_of(static_cast<uint32_t>(static_cast<int32_t>(n) + 127) << 23);
-  const float outside = select(too_low, 0.0f, select(too_high, float_of(0x7f800000u), x));
-  return select(in_range, p * power, outside);
-}
 
 // target[i] = silu(out[i]) * out[8 + i]. Eight at a time, and told apart: so that compilers
 // see one vector.

@@ -78,6 +78,8 @@ Tensor output(const Api& api, OrtKernelContext* context, size_t index,
 int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, int64_t least,
                   int64_t most);
 
+float float_attribute(const Api& api, const OrtKernelInfo* info, const char* name);
+
 // An operator announces itself with a static Registration; registry.cc hands all of them to the
 // runtime. So a new operator is a new folder, and no list is edited.
 class Registration {

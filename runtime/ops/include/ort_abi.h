@@ -83,6 +83,7 @@ enum class Slot : uint32_t {
   kGetDimensionsCount = 61,
   kGetDimensions = 62,
   kGetTensorTypeAndShape = 65,
+  kKernelInfoGetAttributeFloat = 85,
   kKernelInfoGetAttributeInt64 = 86,
   kKernelContextGetInputCount = 88,
   kKernelContextGetInput = 90,
@@ -105,6 +106,7 @@ inline constexpr Slot kUsedSlots[] = {
     Slot::kGetDimensionsCount,
     Slot::kGetDimensions,
     Slot::kGetTensorTypeAndShape,
+    Slot::kKernelInfoGetAttributeFloat,
     Slot::kKernelInfoGetAttributeInt64,
     Slot::kKernelContextGetInputCount,
     Slot::kKernelContextGetInput,
@@ -125,7 +127,7 @@ static_assert(all_slots_exist(),
               "a slot past the end of the table would be read from foreign memory");
 
 enum ErrorCode : int { kFail = 1, kInvalidArgument = 2 };
-enum ElementType : int { kFloat = 1, kUint8 = 2, kInt64 = 7 };
+enum ElementType : int { kFloat = 1, kUint8 = 2, kInt32 = 6, kInt64 = 7 };
 enum Characteristic : int { kRequired = 0, kOptional = 1 };
 
 // A view of the runtime's table: one typed method for each slot that we use.
@@ -159,6 +161,10 @@ class Api {
   OrtStatus* attribute(const OrtKernelInfo* info, const char* name, int64_t* value) const {
     return call<OrtStatus*(const OrtKernelInfo*, const char*, int64_t*)>(
         Slot::kKernelInfoGetAttributeInt64)(info, name, value);
+  }
+  OrtStatus* attribute(const OrtKernelInfo* info, const char* name, float* value) const {
+    return call<OrtStatus*(const OrtKernelInfo*, const char*, float*)>(
+        Slot::kKernelInfoGetAttributeFloat)(info, name, value);
   }
   OrtStatus* constant_input(const OrtKernelInfo* info, size_t index, int* is_constant,
                             const OrtValue** value) const {
