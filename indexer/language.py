@@ -40,8 +40,10 @@ class Language:
     sigils: bytes  # characters before a name that are not part of it: Ruby's `:name` and `@name`
     queries_of: tuple[str, ...]  # folders whose queries serve, one after another
     imports_of: str  # folder whose import resolution serves
-    visible: str  # what is visible without an import: "file" or "directory"
+    visible: str  # without an import: "file", "directory", "package" (that files declare),
+    # "namespace" (with those around it), or "repository"
     members: str  # where members of a type may be defined: "file" or "directory"
+    max_bytes: int | None  # a file on disk with more is data, not worth knowing; None: any size
     implicit_members: bool  # whether a bare name may be a member of the class around
 
     @property
@@ -128,6 +130,7 @@ def _read_language(folder: Traversable) -> Language:
             imports_of=table.get("imports", folder.name),
             visible=table.get("visible", "file"),
             members=table.get("members", "file"),
+            max_bytes=table.get("max_bytes"),
             implicit_members=table.get("implicit_members", False),
         )
     except KeyError as missing:
