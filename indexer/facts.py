@@ -200,18 +200,7 @@ class FileFacts:
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
-        names, terms = self.names, self.terms.tolist()
-        return tuple(
-            Chunk(
-                start,
-                end,
-                start_line,
-                end_line,
-                tuple(names[number] for number, _ in terms[first:last]),
-                bytes(count for _, count in terms[first:last]),
-            )
-            for start, end, start_line, end_line, first, last in self.pieces.tolist()
-        )
+        return tuple(map(self.chunk, range(self.chunk_count)))
 
     @property
     def table(self) -> NDArray[np.int32]:
@@ -241,6 +230,24 @@ class FileFacts:
     def defined_count(self) -> int:
         """How many names the file defines; they are the first ones in `names`."""
         return int(self.table[:, NAME].max()) + 1 if self.symbol_rows else 0
+
+    @property
+    def used_count(self) -> int:
+        """How many names the file defines or refers to; they stand before those of chunks only."""
+        uses = self.uses
+        return max(self.defined_count, int(uses[:, 0].max()) + 1 if len(uses) else 0)
+
+    @property
+    def chunk_count(self) -> int:
+        return len(self.chunk_rows) // 24
+
+    def chunk(self, index: int) -> Chunk:
+        """One of `chunks`."""
+        start, end, start_line, end_line, first, last = self.pieces[index].tolist()
+        names, terms = self.names, self.terms[first:last].tolist()
+        used = tuple(names[number] for number, _ in terms)
+        counts = bytes(count for _, count in terms)
+        return Chunk(start, end, start_line, end_line, used, counts)
 
     def symbol(self, index: int) -> Symbol:
         return self._symbol(self.table, index)

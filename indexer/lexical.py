@@ -1,30 +1,29 @@
 """BM25 over the identifiers of chunks, in memory, changed in place.
 
-Postings are one array of uint32 a term: the chunk's slot in the upper bits, the term's count in the
-lower six. Slots of chunks that are gone stay in the postings, masked, until half of all are dead;
-then the postings are written anew. A query costs one vector operation a term.
-
 BM25 as in Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009).
+Scores are added as whole numbers, so they do not depend on the order in which chunks came.
 """
 
 from __future__ import annotations
 
 import math
-from array import array
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.facts import Chunk
+from indexer.facts import Chunk, FileFacts
+from indexer.postings import Postings, grown
+from indexer.vocabulary import Vocabulary, changed_span
 
 K1, B = 1.2, 0.75
 COUNT_BITS = 6
 MAX_COUNT = (1 << COUNT_BITS) - 1
 COMMON = 0.3
 """A term in more than this share of many chunks tells nothing and is skipped."""
+SCALE = float(1 << 24)
+FIRST_TERM, LAST_TERM = 4, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,89 +34,146 @@ class Hit:
 
 
 class ChunkIndex:
-    """All chunks of all files."""
+    """All chunks of all files. A chunk has a slot, which is its owner in the postings."""
 
-    def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
-        self._postings: dict[str, array[int]] = {}
-        self._places: list[tuple[str, Chunk] | None] = []  # by slot
-        self._slots: dict[str, list[int]] = {}  # by path
-        self._lengths: array[int] = array("I")
-        self._dead: set[int] = set()
-        self._dead_terms: Counter[str] = Counter()  # postings of dead chunks, by term
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._postings = Postings(bits=COUNT_BITS)
+        self._files: dict[str, int] = {}  # number of a file, by path
+        self._facts: list[FileFacts | None] = []  # by number of the file
+        self._free_files: list[int] = []
+        self._slots: list[bytes] = []  # int32, by number of the file: one a chunk
+        self._file_of = np.zeros(64, np.int32)  # by slot
+        self._place_of = np.zeros(64, np.int32)  # by slot: position in the file's chunks
+        self._lengths = np.zeros(64, np.int32)  # by slot: how many words
+        self._frequencies = np.zeros(64, np.int32)  # by term: in how many chunks it occurs
         self._total_length = 0
+        self._chunk_count = 0
 
     @property
     def chunk_count(self) -> int:
-        return len(self._places) - len(self._dead)
+        return self._chunk_count
 
-    def put(self, path: str, chunks: tuple[Chunk, ...]) -> None:
-        """Sets the chunks of a file; those whose terms did not change keep their slots."""
-        known: dict[tuple[tuple[str, ...], bytes], list[int]] = {}
-        for slot in self._slots.pop(path, ()):
-            place = self._places[slot]
-            if place is not None:
-                known.setdefault((place[1].terms, place[1].counts), []).append(slot)
-        slots: list[int] = []
-        for chunk in chunks:
-            same = known.get((chunk.terms, chunk.counts))
-            if same:
-                slot = same.pop()
-                self._places[slot] = (path, chunk)
-            else:
-                slot = self._add(path, chunk)
-            slots.append(slot)
-        for rest in known.values():
-            for slot in rest:
-                self._remove(slot)
-        if slots:
-            self._slots[path] = slots
-        if len(self._dead) > 1_000 and 2 * len(self._dead) > len(self._places):
-            self._rewrite()
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the table takes, the facts apart."""
+        by_slot = self._file_of.nbytes + self._place_of.nbytes + self._lengths.nbytes
+        return self._postings.nbytes + by_slot + self._frequencies.nbytes
 
-    def _add(self, path: str, chunk: Chunk) -> int:
-        slot = len(self._places)
-        self._places.append((path, chunk))
-        length = sum(chunk.counts)
-        self._lengths.append(length)
-        self._total_length += length
-        postings = self._postings
-        base = slot << COUNT_BITS
-        for term, count in zip(chunk.terms, chunk.counts, strict=True):
-            posting = postings.get(term)
-            if posting is None:
-                posting = postings[term] = array("I")
-            posting.append(base | (count if count < MAX_COUNT else MAX_COUNT))
-        return slot
+    def put_new(self, files: Sequence[FileFacts], numbers: NDArray[np.int32]) -> None:
+        """Adds files that are not known yet; `numbers` are those of all their names, in order."""
+        names = [facts.packed_names.count(b"\0") for facts in files]
+        chunks = [facts.chunk_count for facts in files]
+        rows = np.concatenate([facts.terms for facts in files])
+        pieces = np.concatenate([facts.pieces for facts in files])
+        first_name = np.cumsum([0, *names[:-1]])
+        term_counts = [len(facts.chunk_terms) // 8 for facts in files]
+        terms = numbers[rows[:, 0] + np.repeat(first_name, term_counts)]
+        lasts = pieces[:, LAST_TERM] - pieces[:, FIRST_TERM]
+        slots = self._add(terms, rows[:, 1], lasts)
+        first = 0
+        for facts, count in zip(files, chunks, strict=True):
+            number = self._enter(facts)
+            own = slots[first : first + count]
+            self._slots[number] = own.tobytes()
+            self._file_of[own] = number
+            self._place_of[own] = np.arange(count)
+            first += count
 
-    def _remove(self, slot: int) -> None:
-        place = self._places[slot]
-        if place is not None:
-            self._dead_terms.update(place[1].terms)
-        self._places[slot] = None
-        self._dead.add(slot)
-        self._total_length -= self._lengths[slot]
+    def _enter(self, facts: FileFacts) -> int:
+        number = self._free_files.pop() if self._free_files else len(self._facts)
+        if number == len(self._facts):
+            self._facts.append(None)
+            self._slots.append(b"")
+        self._facts[number] = facts
+        self._files[facts.path] = number
+        return number
 
-    def _rewrite(self) -> None:
-        places = [place for place in self._places if place is not None]
-        self._clear()
-        for path, chunk in places:
-            self._slots.setdefault(path, []).append(self._add(path, chunk))
+    def _add(
+        self, terms: NDArray[np.int32], counts: NDArray[np.int32], sizes: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """Slots of new chunks, whose terms follow one another; `sizes` says how many each has."""
+        slots = self._postings.new_owners(len(sizes))
+        if not len(slots):
+            return slots
+        top = int(slots.max()) + 1
+        self._file_of = grown(self._file_of, top)
+        self._place_of = grown(self._place_of, top)
+        self._lengths = grown(self._lengths, top)
+        sums = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        ends = np.cumsum(sizes)
+        self._lengths[slots] = sums[ends] - sums[ends - sizes]
+        self._total_length += int(sums[-1])
+        self._chunk_count += len(slots)
+        if len(terms):
+            self._frequencies = grown(self._frequencies, int(terms.max()) + 1)
+            np.add.at(self._frequencies, terms, 1)
+        owners = np.repeat(slots, sizes).astype(np.uint32)
+        values = (owners << COUNT_BITS) | np.minimum(counts, MAX_COUNT).astype(np.uint32)
+        self._postings.add(terms, values)
+        return slots
+
+    def change(self, facts: FileFacts, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
+        """Sets the chunks of a known file; those at both ends with the same terms keep their slots.
+
+        `before` and `after` are the numbers of its names before and now.
+        """
+        number = self._files[facts.path]
+        old = self._facts[number]
+        assert old is not None
+        self._facts[number] = facts
+        slots = np.frombuffer(self._slots[number], np.int32)
+        had, has = _rows(old, before), _rows(facts, after)
+        old_lasts, lasts = old.pieces[:, LAST_TERM], facts.pieces[:, LAST_TERM]
+        start, old_end, end = _changed_chunks(had, has, old_lasts, lasts)
+        self._drop(slots[start:old_end], old, start, old_end, before)
+        low = int(facts.pieces[start, FIRST_TERM]) if start < len(lasts) else len(has)
+        high = int(lasts[end - 1]) if end > start else low
+        sizes = (facts.pieces[:, LAST_TERM] - facts.pieces[:, FIRST_TERM])[start:end]
+        new = self._add(after[facts.terms[low:high, 0]], facts.terms[low:high, 1], sizes)
+        slots = np.concatenate((slots[:start], new, slots[old_end:]))
+        self._slots[number] = slots.tobytes()
+        self._file_of[new] = number
+        self._place_of[slots] = np.arange(len(slots))
+
+    def _drop(
+        self,
+        slots: NDArray[np.int32],
+        facts: FileFacts,
+        start: int,
+        end: int,
+        numbers: NDArray[np.int32],
+    ) -> None:
+        """Forgets the chunks [start, end) of a file, which have these slots."""
+        if start == end:
+            return
+        low, high = int(facts.pieces[start, FIRST_TERM]), int(facts.pieces[end - 1, LAST_TERM])
+        np.subtract.at(self._frequencies, numbers[facts.terms[low:high, 0]], 1)
+        self._total_length -= int(self._lengths[slots].sum())
+        self._chunk_count -= len(slots)
+        self._postings.retire(slots)
+
+    def remove(self, path: str, numbers: NDArray[np.int32]) -> None:
+        """Forgets a known file, whose names have these numbers."""
+        number = self._files.pop(path)
+        facts = self._facts[number]
+        assert facts is not None
+        slots = np.frombuffer(self._slots[number], np.int32)
+        self._drop(slots, facts, 0, len(slots), numbers)
+        self._facts[number], self._slots[number] = None, b""
+        self._free_files.append(number)
 
     def paths_with(self, term: str) -> set[str]:
         """Files in which a term occurs."""
-        posting = self._postings.get(term)
-        if posting is None:
-            return set()
-        places = (self._places[entry >> COUNT_BITS] for entry in posting)
-        return {place[0] for place in places if place is not None}
+        number = self._vocabulary.find(term)
+        slots = self._postings.of(number) >> COUNT_BITS
+        facts = (self._facts[file] for file in set(self._file_of[slots].tolist()))
+        return {one.path for one in facts if one is not None}
 
     def chunk_frequency(self, term: str) -> int:
         """In how many chunks a term occurs."""
-        posting = self._postings.get(term)
-        return 0 if posting is None else len(posting) - self._dead_terms[term]
+        number = self._vocabulary.find(term)
+        return int(self._frequencies[number]) if 0 <= number < len(self._frequencies) else 0
 
     def search(
         self, query: Mapping[str, int], limit: int, skip: Iterable[tuple[str, int, int]] = ()
@@ -126,44 +182,74 @@ class ChunkIndex:
 
         `skip` holds (path, start, end) ranges; chunks that touch one are left out.
         """
-        count = self.chunk_count
-        if not count:
-            return []
         scores = self._scores(query)
-        if self._dead:
-            scores[np.fromiter(self._dead, np.int64, len(self._dead))] = 0.0
         for path, start, end in skip:
-            for slot in self._slots.get(path, ()):
-                place = self._places[slot]
-                if place is not None and place[1].start < end and place[1].end > start:
-                    scores[slot] = 0.0
+            number = self._files.get(path)
+            facts = self._facts[number] if number is not None else None
+            if number is not None and facts is not None:
+                slots = np.frombuffer(self._slots[number], np.int32)
+                pieces = facts.pieces
+                scores[slots[(pieces[:, 0] < end) & (pieces[:, 1] > start)]] = 0.0
         best = np.flatnonzero(scores > 0.0)
-        if len(best) > 4 * limit:
-            best = best[np.argpartition(-scores[best], 4 * limit)[: 4 * limit]]
-        hits = [
-            Hit(*place, float(scores[slot]))
-            for slot in best.tolist()
-            if (place := self._places[slot]) is not None
+        if len(best) > limit > 0:  # all that score like the last one are kept, to sort them by path
+            least = np.partition(scores[best], len(best) - limit)[len(best) - limit]
+            best = best[scores[best] >= least]
+        found: list[tuple[float, str, int, FileFacts]] = []
+        for slot in best.tolist():
+            facts = self._facts[self._file_of[slot]]
+            assert facts is not None
+            found.append((-float(scores[slot]), facts.path, int(self._place_of[slot]), facts))
+        found.sort(key=lambda one: one[:3])
+        return [
+            Hit(path, facts.chunk(place), -score) for score, path, place, facts in found[:limit]
         ]
-        hits.sort(key=lambda hit: (-hit.score, hit.path, hit.chunk.start))
-        return hits[:limit]
 
-    def _scores(self, query: Mapping[str, int]) -> NDArray[np.float32]:
-        scores = np.zeros(len(self._places), np.float32)
-        count = self.chunk_count
-        average = max(1.0, self._total_length / count)
-        lengths = np.frombuffer(self._lengths, np.uint32)
-        norms = (K1 * (1 - B + B / average * lengths)).astype(np.float32)
+    def _scores(self, query: Mapping[str, int]) -> NDArray[np.float64]:
+        """BM25 of each slot, 0 for those that are free: float64 [slots]."""
+        count = self._chunk_count
+        terms: list[int] = []
+        factors: list[float] = []
         for term, weight in query.items():
-            posting = self._postings.get(term)
-            holding = self.chunk_frequency(term)
-            if posting is None or not holding or (count > 200 and holding > COMMON * count):
+            number = self._vocabulary.find(term)
+            holding = int(self._frequencies[number]) if number < len(self._frequencies) else 0
+            if number < 0 or not holding or (count > 200 and holding > COMMON * count):
                 continue
-            entries = np.frombuffer(posting, np.uint32)
-            slots = entries >> COUNT_BITS
-            found = (entries & MAX_COUNT).astype(np.float32)
             rarity = math.log(1 + (count - holding + 0.5) / (holding + 0.5))
-            if rarity > 0:
-                factor = np.float32(weight * rarity * (K1 + 1))
-                scores[slots] += factor * found / (found + norms[slots])
-        return scores
+            terms.append(number)
+            factors.append(weight * rarity * (K1 + 1))
+        values, whose = self._postings.of_many(np.array(terms, np.int32))
+        slots = values >> COUNT_BITS
+        found = (values & MAX_COUNT).astype(np.float64)
+        average = max(1.0, self._total_length / max(1, count))
+        norms = K1 * (1 - B + B / average * self._lengths[slots])
+        shares = np.array(factors, np.float64)[whose] * found / (found + norms)
+        whole = np.rint(shares * SCALE)
+        return np.bincount(slots, whole, len(self._postings.alive)) / SCALE
+
+
+def _rows(facts: FileFacts, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Terms of a file's chunks, each with its count, comparable between files: int64 [terms]."""
+    terms = facts.terms
+    return (numbers[terms[:, 0]].astype(np.int64) << 8) | terms[:, 1]
+
+
+def _changed_chunks(
+    had: NDArray[np.int64],
+    has: NDArray[np.int64],
+    old_lasts: NDArray[np.int32],
+    lasts: NDArray[np.int32],
+) -> tuple[int, int, int]:
+    """Which chunks differ: [start, end) of the old ones, and the same start to an end of the new.
+
+    `had` and `has` are the terms of all chunks, the others say where those of each chunk end.
+    """
+    first, _, last = changed_span(had, has)
+    cut, _, _ = changed_span(old_lasts, lasts)
+    start = min(cut, int(np.searchsorted(lasts, first, side="right")))
+    # The same from the other end: how many terms there are from the start of each chunk on.
+    old_rests = (len(had) - np.concatenate(([0], old_lasts[:-1])))[: len(old_lasts)][::-1]
+    rests = (len(has) - np.concatenate(([0], lasts[:-1])))[: len(lasts)][::-1]
+    cut, _, _ = changed_span(old_rests, rests)
+    same = min(cut, int(np.searchsorted(rests, len(has) - last, side="right")))
+    same = min(same, len(lasts) - start, len(old_lasts) - start)
+    return start, len(old_lasts) - same, len(lasts) - same

@@ -1,60 +1,160 @@
-"""Which files define a name; patched by the difference between a file's old and new facts."""
+"""Which files define a name and which use it; patched by what a file's new facts changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from indexer.facts import FileFacts, Symbol
+from indexer.postings import Postings
+from indexer.vocabulary import Vocabulary, changed_span
+
+DEFINED = 1
+"""The note in an entry for a name that the file defines; 0 is one that it only uses."""
+MANY_OUTDATED = 200
 
 
 class SymbolTable:
-    """Facts by path, and paths by the names that they define."""
+    """Facts by path, and paths by the names that they define or use.
 
-    def __init__(self) -> None:
-        self._facts: dict[str, FileFacts] = {}
-        self._paths: dict[str, set[str]] = {}
+    A name that an edit took out of a file keeps its entry for a while: what a query finds in a file
+    that has changed counts only if its facts say so.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._postings = Postings(bits=1)
+        self._owners: dict[str, int] = {}  # by path
+        self._facts: list[FileFacts | None] = []  # by owner
+        self._outdated: dict[int, int] = {}  # how many entries of an owner hold no more
         self._symbol_count = 0
 
-    def put(self, path: str, facts: FileFacts | None) -> None:
-        """Sets or removes the facts of a file."""
-        old = self._facts.get(path)
-        before = old.defined_names() if old is not None else frozenset()
-        after = facts.defined_names() if facts is not None else frozenset()
-        for name in before - after:
-            paths = self._paths[name]
-            paths.discard(path)
-            if not paths:
-                del self._paths[name]
-        for name in after - before:
-            self._paths.setdefault(name, set()).add(path)
-        self._symbol_count -= len(old.details) if old is not None else 0
-        self._symbol_count += len(facts.details) if facts is not None else 0
-        if facts is None:
-            self._facts.pop(path, None)
-        else:
-            self._facts[path] = facts
+    def put_new(self, files: Sequence[FileFacts], numbers: NDArray[np.int32]) -> None:
+        """Adds files that are not known yet; `numbers` are those of all their names, in order."""
+        noted: list[NDArray[np.int32]] = []
+        first = 0
+        for facts in files:
+            noted.append(_noted(facts, numbers[first:]))
+            first += facts.packed_names.count(b"\0")
+            self._symbol_count += facts.symbol_count
+        self._enter(files, noted)
+
+    def _enter(self, files: Sequence[FileFacts], noted: list[NDArray[np.int32]]) -> None:
+        owners = self._postings.new_owners(len(files))
+        for facts, owner in zip(files, owners.tolist(), strict=True):
+            self._owners[facts.path] = owner
+            if owner == len(self._facts):
+                self._facts.append(facts)
+            else:
+                self._facts[owner] = facts
+        each = np.repeat(owners, [len(names) for names in noted])
+        self._add(np.concatenate(noted), each)
+
+    def _add(self, noted: NDArray[np.int32], owners: NDArray[np.int32] | int) -> None:
+        values = (np.asarray(owners, np.uint32) << 1) | (noted & DEFINED).astype(np.uint32)
+        self._postings.add(noted >> 1, values)
+
+    def change(self, facts: FileFacts, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
+        """Sets the facts of a known file, given the numbers of its names before and now."""
+        owner = self._owners[facts.path]
+        old = self._facts[owner]
+        assert old is not None
+        self._symbol_count += facts.symbol_count - old.symbol_count
+        had, has = _noted(old, before), _noted(facts, after)
+        start, old_end, new_end = changed_span(had, has)
+        lost, gained = set(had[start:old_end].tolist()), set(has[start:new_end].tolist())
+        outdated = self._outdated.get(owner, 0) + len(lost - gained)
+        if outdated > MANY_OUTDATED + len(has):
+            self._leave(facts.path)
+            self._enter([facts], [has])
+            return
+        self._facts[owner] = facts
+        if outdated:
+            self._outdated[owner] = outdated
+        new = gained - lost
+        self._add(np.fromiter(new, np.int32, len(new)), owner)
+
+    def remove(self, path: str) -> None:
+        """Forgets a known file."""
+        self._symbol_count -= self._leave(path).symbol_count
+
+    def _leave(self, path: str) -> FileFacts:
+        owner = self._owners.pop(path)
+        facts = self._facts[owner]
+        assert facts is not None
+        self._facts[owner] = None
+        self._outdated.pop(owner, None)
+        self._postings.retire(np.array([owner], np.int32))
+        return facts
 
     def facts(self, path: str) -> FileFacts | None:
-        return self._facts.get(path)
+        owner = self._owners.get(path)
+        return None if owner is None else self._facts[owner]
 
     def paths(self) -> Iterator[str]:
-        return iter(self._facts)
+        return iter(self._owners)
 
     def paths_defining(self, name: str) -> frozenset[str]:
-        return frozenset(self._paths.get(name, ()))
+        return frozenset(facts.path for facts in self._holding(name, DEFINED))
+
+    def paths_using(self, name: str) -> frozenset[str]:
+        """Files that refer to a name, or define it."""
+        return frozenset(facts.path for facts in self._holding(name, 0))
+
+    def _holding(self, name: str, note: int) -> Iterator[FileFacts]:
+        number = self._vocabulary.find(name)
+        if number < 0:
+            return
+        values = self._postings.of(number)
+        if note:
+            values = values[values & note != 0]
+        outdated = self._outdated
+        for owner in set((values >> 1).tolist()):
+            facts = self._facts[owner]
+            if facts is None:
+                continue
+            if owner in outdated:
+                count = facts.defined_count if note else facts.used_count
+                if not 0 <= facts.name_number(name) < count:
+                    continue
+            yield facts
 
     def definitions_of(self, name: str) -> Iterator[Symbol]:
         """Symbols called `name`, file by file in the order of their paths."""
-        for path in sorted(self._paths.get(name, ())):
-            yield from self._facts[path].symbols_named(name)
+        for facts in sorted(self._holding(name, DEFINED), key=lambda facts: facts.path):
+            yield from facts.symbols_named(name)
 
     def names(self) -> Iterator[str]:
-        return iter(self._paths)
+        """All names that something defines."""
+        terms, values = self._postings.entries()
+        defined = values & DEFINED != 0
+        terms, owners = terms[defined], values[defined] >> 1
+        certain = ~np.isin(owners, np.fromiter(self._outdated, np.uint32, len(self._outdated)))
+        numbers = set(np.unique(terms[certain]).tolist())
+        for owner in self._outdated:
+            facts = self._facts[owner]
+            if facts is not None:
+                numbers.update(map(self._vocabulary.find, facts.defined_names()))
+        return self._vocabulary.names_of(numbers)
 
     @property
     def file_count(self) -> int:
-        return len(self._facts)
+        return len(self._owners)
 
     @property
     def symbol_count(self) -> int:
         return self._symbol_count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the table takes, the facts apart."""
+        return self._postings.nbytes + 8 * len(self._facts)
+
+
+def _noted(facts: FileFacts, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Numbers of the names that a file defines or uses, each shifted by one, with its note."""
+    noted = numbers[: facts.used_count] << 1
+    noted[: facts.defined_count] |= DEFINED
+    return noted

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
 from indexer.chunks import name_parts, terms_of
-from indexer.facts import Chunk
-from indexer.lexical import K1, B, ChunkIndex
 from tests.indexer.checks import check_similar
 from tests.support.fixture import index_of, parse
 
@@ -73,75 +68,3 @@ def test_words_of_names() -> None:
         (),
     ]
     assert terms_of(b"get_user(user)") == Counter({"user": 2, "get_user": 1, "get": 1})
-
-
-words = st.sampled_from([f"w{n}" for n in range(12)])
-bags = st.lists(words, min_size=1, max_size=15)
-files = st.sampled_from(["a", "b", "c", "d"])
-
-
-def chunk(bag: list[str], start: int) -> Chunk:
-    counts = Counter(bag)
-    return Chunk(start, start + 1, start, start + 1, tuple(counts), bytes(counts.values()))
-
-
-def plain_scores(
-    places: list[tuple[str, Chunk]], query: Counter[str]
-) -> dict[tuple[str, int], float]:
-    """BM25 as its formula says, a chunk at a time."""
-    average = sum(sum(chunk.counts) for _, chunk in places) / len(places)
-    scores: dict[tuple[str, int], float] = {}
-    for path, piece in places:
-        counts = dict(zip(piece.terms, piece.counts, strict=True))
-        total = 0.0
-        for term, weight in query.items():
-            holding = sum(term in other.terms for _, other in places)
-            if term in counts:
-                rarity = math.log(1 + (len(places) - holding + 0.5) / (holding + 0.5))
-                norm = K1 * (1 - B + B * sum(piece.counts) / average)
-                total += weight * rarity * counts[term] * (K1 + 1) / (counts[term] + norm)
-        if total > 0:
-            scores[path, piece.start] = total
-    return scores
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.lists(st.tuples(files, st.lists(bags, max_size=4)), min_size=1, max_size=12),
-    bags,
-)
-def test_scores_after_any_changes_are_those_of_the_formula(
-    changes: list[tuple[str, list[list[str]]]], asked: list[str]
-) -> None:
-    index = ChunkIndex()
-    now: dict[str, tuple[Chunk, ...]] = {}
-    for path, contents in changes:
-        now[path] = tuple(chunk(bag, start) for start, bag in enumerate(contents))
-        index.put(path, now[path])
-    places = [(path, piece) for path, pieces in now.items() for piece in pieces]
-    assert index.chunk_count == len(places)
-    query = Counter(asked)
-    hits = index.search(query, 1_000)
-    found = {(hit.path, hit.chunk.start): hit.score for hit in hits}
-    expect = plain_scores(places, query) if places else {}
-    assert found.keys() == expect.keys()
-    assert all(math.isclose(found[key], expect[key], rel_tol=1e-4) for key in found)
-    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
-    for term in {word for _, piece in places for word in piece.terms}:
-        assert index.paths_with(term) == {path for path, piece in places if term in piece.terms}
-
-
-def test_postings_are_rewritten_when_most_chunks_are_gone() -> None:
-    index = ChunkIndex()
-    for number in range(3_000):
-        index.put("a", (chunk([f"w{number}"], 0),))
-    assert index.chunk_count == 1 and index.paths_with("w2999") == {"a"}
-    assert index.paths_with("w1") == set() and index.chunk_frequency("w1") == 0
-    assert [hit.path for hit in index.search({"w2999": 1}, 5)] == ["a"]
-
-
-def test_skipped_ranges_are_not_found() -> None:
-    index = ChunkIndex()
-    index.put("a", tuple(chunk(["x"], start) for start in range(5)))
-    hits = index.search({"x": 1}, 10, [("a", 1, 3), ("b", 0, 9)])
-    assert [hit.chunk.start for hit in hits] == [0, 3, 4]

@@ -1,0 +1,141 @@
+"""Numbers for all names of the repository: tables hold numbers, which sort and compare fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.facts import FileFacts
+
+LAYER = 100_000
+"""Names in one dictionary: a larger one would stop everything for too long when it grows."""
+NAME_BYTES = 150
+"""What a name takes besides its letters: two objects and a place in a dictionary."""
+REMEMBERED = 8
+"""Files whose numbers are kept, because a keystroke changes few names of the same file."""
+
+
+class Vocabulary:
+    """Names, as UTF-8, and their numbers from 0 in the order of first sight. None is forgotten."""
+
+    def __init__(self) -> None:
+        self._layers = _Layers()
+        self._remembered: dict[str, tuple[bytes, NDArray[np.int32]]] = {}
+
+    def __len__(self) -> int:
+        return self._layers.count
+
+    @property
+    def nbytes(self) -> int:
+        """About how many bytes the names take."""
+        return self._layers.nbytes
+
+    def numbers_of(self, facts: FileFacts) -> NDArray[np.int32]:
+        """The numbers of `facts.names`: int32 [names]. New names get numbers."""
+        known = self._remembered.pop(facts.path, None)
+        if known is None:
+            numbers = self.numbers(facts.packed_names)
+        elif known[0] == facts.packed_names:
+            numbers = known[1]
+        else:
+            numbers = self._renumbered(*known, facts.packed_names)
+        self._remembered[facts.path] = (facts.packed_names, numbers)
+        if len(self._remembered) > REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        return numbers
+
+    def numbers(self, blob: bytes) -> NDArray[np.int32]:
+        """The numbers of packed names: int32 [names]. New names get numbers."""
+        names = blob.split(b"\0")
+        names.pop()
+        return np.fromiter(map(self._layers.open().__getitem__, names), np.int32, len(names))
+
+    def find(self, name: str) -> int:
+        """The number of a name, -1 if it has none."""
+        return self._layers.find(name.encode("utf-8", "surrogatepass"))
+
+    def names_of(self, numbers: Iterable[int]) -> Iterator[str]:
+        """The names of some numbers, each once, in the order of first sight."""
+        wanted = set(numbers)
+        for name, number in self._layers.items():
+            if number in wanted:
+                wanted.discard(number)
+                yield name.decode()
+
+    def _renumbered(self, old: bytes, numbers: NDArray[np.int32], new: bytes) -> NDArray[np.int32]:
+        """The numbers of `new`, given those of `old`: only names that differ are looked up."""
+        start, _, end = changed_span(np.frombuffer(old, np.uint8), np.frombuffer(new, np.uint8))
+        # Widened to whole names: before the start and after the end both hold the same bytes.
+        start = new.rfind(b"\0", 0, start) + 1
+        if end < len(new):
+            end = new.index(b"\0", end) + 1
+        before, after = new.count(b"\0", 0, start), new.count(b"\0", end)
+        middle = self.numbers(new[start:end])
+        return np.concatenate((numbers[:before], middle, numbers[len(numbers) - after :]))
+
+
+class _Layers:
+    """Dictionaries of bounded size. The last one takes new names and copies older ones it meets."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.nbytes = 0
+        self._older: list[_Layer] = []
+        self._last = _Layer(self)
+
+    def open(self) -> _Layer:
+        """The dictionary in which every name can be looked up for a while."""
+        if len(self._last) >= LAYER:
+            self._older.append(self._last)
+            self._last = _Layer(self)
+        return self._last
+
+    def find(self, name: bytes) -> int:
+        for layer in (self._last, *self._older):
+            found = layer.get(name)
+            if found is not None:
+                return found
+        return -1
+
+    def take(self, name: bytes) -> int:
+        """The number of a name that the last dictionary lacks."""
+        number = self.find(name) if self._older else -1
+        if number < 0:
+            number = self.count
+            self.count += 1
+            self.nbytes += len(name) + NAME_BYTES
+        return number
+
+    def items(self) -> Iterator[tuple[bytes, int]]:
+        for layer in (*self._older, self._last):
+            yield from layer.items()
+
+
+class _Layer(dict[bytes, int]):
+    """One dictionary, which gives a name it does not know a number."""
+
+    def __init__(self, layers: _Layers) -> None:
+        self._layers = layers
+
+    def __missing__(self, name: bytes) -> int:
+        number = self[name] = self._layers.take(name)
+        return number
+
+
+def changed_span(old: NDArray[Any], new: NDArray[Any]) -> tuple[int, int, int]:
+    """Where two sequences differ: (start, end in the old one, end in the new one).
+
+    Before the start and after the ends they are equal; start equals both ends if they are the same.
+    """
+    shorter = min(len(old), len(new))
+    differs = old[:shorter] != new[:shorter]
+    start = int(differs.argmax()) if differs.any() else shorter
+    rest = shorter - start
+    if rest:
+        differs = old[len(old) - rest :] != new[len(new) - rest :]
+        if differs.any():
+            rest = int(differs[::-1].argmax())
+    return start, len(old) - rest, len(new) - rest
