@@ -123,7 +123,7 @@ class Bindings:
                     if is_name:
                         named.add(start)
                     seen.add((start, end, capture))
-                    order = 2 if is_name else 1 if capture == "outside" else 0
+                    order = 2 if is_name else 0 if capture == "outside" else 1
                     events.append((start, -end, order, capture, node))
         events.sort(key=lambda event: event[:3])
         self._place(events)

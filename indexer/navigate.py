@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import tree_sitter
@@ -21,8 +21,8 @@ from indexer.facts import CONTAINERS, ROLE_NUMBER, FileFacts, Kind, Role, Symbol
 from indexer.files import closeness
 from indexer.language import languages
 from indexer.meaning import LocalName, Meaning, Meanings, Source
-from indexer.resolve import Module, Resolver
 from indexer.search import Repository
+from indexer.resolve import Module, Resolver
 
 MAX_CANDIDATES = 30
 """Definitions of a name that are offered where nothing tells which is meant."""
@@ -118,8 +118,13 @@ class Navigator:
         """The file that an import names in quotes."""
         for clause in source.facts.imports:
             if clause.start <= offset < clause.end:
-                node = source.root.descendant_for_byte_range(offset, offset)
-                if node is not None and syntax.TEXT_NODE.search(node.type):
+                place = max(clause.start, offset - 1)
+                node = source.root.descendant_for_byte_range(place, place)
+                quoted = node is not None and (
+                    syntax.TEXT_NODE.search(node.type)
+                    or (node.parent is not None and syntax.TEXT_NODE.search(node.parent.type))
+                )
+                if quoted:
                     modules = self.resolver.modules(source.path, clause)
                     return [Target(module, 0, 0, 0, 0, None) for module in modules[:1]]
         return []
@@ -173,7 +178,7 @@ class Navigator:
         if source is None or node is None:
             return []
         wanted = self._wanted(source, node)
-        return list(self._in_source(source, wanted))
+        return self._in_source(source, wanted)
 
     def references(
         self, path: str, offset: int, include_definition: bool, deadline: float | None
@@ -233,8 +238,9 @@ class Navigator:
         facts = self._repository.table.facts(path)
         return facts is not None and languages()[facts.language].imports_of == family
 
-    def _in_source(self, source: Source, wanted: Wanted) -> Iterator[Occurrence]:
-        """The places of a file that name what is wanted."""
+    def _in_source(self, source: Source, wanted: Wanted) -> list[Occurrence]:
+        """The places of a file that name what is wanted, in the order of the text."""
+        found: list[Occurrence] = []
         for name in self._names_in(source, wanted):
             pattern = re.compile(
                 rb"(?<![\w$\x80-\xff])" + re.escape(name.encode()) + rb"(?![\w$\x80-\xff])"
@@ -243,9 +249,10 @@ class Navigator:
             if isinstance(wanted.meaning, LocalName):
                 low, high = wanted.meaning.local.scope.start, wanted.meaning.local.scope.end
             for match in pattern.finditer(source.text, low, high):
-                found = self._verified(source, match.start(), match.end(), wanted)
-                if found is not None:
-                    yield found
+                occurrence = self._verified(source, match.start(), match.end(), wanted)
+                if occurrence is not None:
+                    found.append(occurrence)
+        return sorted(found, key=lambda one: one.start)
 
     def _names_in(self, source: Source, wanted: Wanted) -> list[str]:
         """The name itself, and the names that imports of the file give it."""

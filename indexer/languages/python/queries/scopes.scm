@@ -19,7 +19,8 @@
 
 (function_definition name: (identifier) @bind.outer)
 (class_definition name: (identifier) @bind.outer)
-(type_parameter (type (identifier) @bind.parameter))
+(function_definition type_parameters: (type_parameter (type (identifier) @bind.parameter)))
+(class_definition type_parameters: (type_parameter (type (identifier) @bind.outer)))
 (parameters (identifier) @bind.parameter)
 (parameters (list_splat_pattern (identifier) @bind.parameter))
 (parameters (dictionary_splat_pattern (identifier) @bind.parameter))
