@@ -17,7 +17,6 @@ class Attributes:
     heads: int
     kv_heads: int
     head_dim: int
-    cache_bits: int
     scale: float
     epsilon: float
     layout_version: int = LAYOUT_VERSION

@@ -11,8 +11,8 @@
 //   optionally cancel int64 [1], the handle of a cancel flag or 0.
 // Outputs: y float, the shape of query; cache_out, which must be bound to the buffer of `cache`:
 //   new positions are written in place.
-// Attributes: integers heads, kv_heads, head_dim, cache_bits (8, 32), layout_version (1); floats
-//   scale (of the scores) and epsilon (of the norms).
+// Attributes: integers heads, kv_heads, head_dim, layout_version (1); floats scale (of the scores)
+//   and epsilon (of the norms). The width of the cache says whether it has 8 or 32 bits.
 #include "op.h"
 
 #include "attention.h"
@@ -44,11 +44,8 @@ Shape read_shape(const Api& api, const OrtKernelInfo* info) {
   shape.heads = attribute(api, info, "heads", 1, 1 << 12);
   shape.kv_heads = attribute(api, info, "kv_heads", 1, 1 << 12);
   shape.head_dim = attribute(api, info, "head_dim", 16, 1 << 12);
-  shape.bits = static_cast<unsigned>(attribute(api, info, "cache_bits", 8, 32));
   shape.scale = float_attribute(api, info, "scale");
   shape.epsilon = float_attribute(api, info, "epsilon");
-  if (shape.bits != 8 && shape.bits != 32)
-    throw Error("attribute `cache_bits` is " + std::to_string(shape.bits) + ", must be 8 or 32");
   if (shape.head_dim % 16 != 0)
     throw Error("head_dim " + std::to_string(shape.head_dim) + " must be a multiple of 16");
   if (shape.heads % shape.kv_heads != 0) {
@@ -111,7 +108,7 @@ void check_sequences(const Batch& batch, size_t positions, size_t blocks) {
 class PagedAttention {
  public:
   PagedAttention(const Api& api, const OrtKernelInfo* info)
-      : api_(api), shape_(read_shape(api, info)), kernel_(select_kernel(select_path(), shape_)) {}
+      : api_(api), shape_(read_shape(api, info)), path_(select_path()) {}
 
   void compute(OrtKernelContext* context) const {
     const size_t size = shape_.head_dim;
@@ -126,7 +123,8 @@ class PagedAttention {
     const std::string same = std::to_string(batch.tokens) + " tokens, as `query`";
     expect(rows(key, "key", shape_.kv_heads * size) == batch.tokens, "key", key, same);
     expect(rows(value, "value", shape_.kv_heads * size) == batch.tokens, "value", value, same);
-    const size_t blocks = rows(cache, "cache", shape_.block_bytes());
+    const Shape shape = with_cache(cache);
+    const size_t blocks = static_cast<size_t>(cache.shape[0]);
     batch.sequences = static_cast<size_t>(past.count());
     expect(starts.count() == past.count() + 1, "starts", starts, text({past.count() + 1}));
     expect(table.shape.size() == 2 && table.shape[0] == past.count(), "block_table", table,
@@ -159,7 +157,8 @@ class PagedAttention {
       check(api_, api_.parallel_for(context, call, total, 0,
                                     const_cast<std::function<void(size_t)>*>(&task)));
     };
-    if (!attention(shape_, kernel_, batch, cancel, parallel_for)) throw Error("cancelled");
+    const Kernel kernel = select_kernel(path_, shape);
+    if (!attention(shape, kernel, batch, cancel, parallel_for)) throw Error("cancelled");
   }
 
   OrtStatus* guarded_compute(OrtKernelContext* context) const noexcept {
@@ -174,9 +173,25 @@ class PagedAttention {
     return *handle.as<int64_t>();
   }
 
+  // The shape with the number of bits that the cache has.
+  Shape with_cache(const Tensor& cache) const {
+    Shape shape = shape_;
+    for (unsigned bits : {32u, 8u}) {
+      shape.bits = bits;
+      if (cache.shape.size() == 2 && cache.shape[1] == static_cast<int64_t>(shape.block_bytes()))
+        return shape;
+    }
+    const std::string narrow = std::to_string(shape.block_bytes());
+    shape.bits = 32;
+    expect(false, "cache", cache,
+           "[blocks, " + narrow + "] for 8 bits or [blocks, " +
+               std::to_string(shape.block_bytes()) + "] for 32");
+    return shape;
+  }
+
   const Api api_;
-  const Shape shape_;
-  const Kernel kernel_;
+  const Shape shape_;  // for 32 bits
+  const CpuPath path_;
 };
 
 OrtCustomOp describe() {

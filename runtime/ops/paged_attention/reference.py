@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.ops.expert_dispatch.reference import exponential
-from runtime.ops.paged_attention.cache import BLOCK, Attributes
+from runtime.ops.paged_attention.cache import BLOCK, Attributes, block_bytes
 
 # Root mean square of the difference to the float64 mathematics, relative to that of the output.
 TOLERANCE = 1e-5
@@ -161,9 +161,10 @@ def _read(
     blocks = [_views(a, cache[block], head) for block in table[: -(-length // BLOCK)]]
     keys = np.concatenate([block[0].T for block in blocks])[:length].astype(np.float32)
     values = np.concatenate([block[1] for block in blocks])[:length].astype(np.float32)
-    if a.cache_bits == 32:
+    parts = [block[2] for block in blocks if block[2] is not None]
+    if not parts:
         return (keys, None), (values, None)
-    scales = np.concatenate([block[2] for block in blocks if block[2] is not None], axis=1)
+    scales = np.concatenate(parts, axis=1)
     return (keys, scales[0, :length]), (values, scales[1, :length])
 
 
@@ -172,9 +173,10 @@ def _views(
 ) -> tuple[NDArray[np.generic], NDArray[np.generic], Floats | None]:
     """Keys [D, BLOCK], values [BLOCK, D] and scales [2, BLOCK] of one head, as views."""
     part = block.reshape(a.kv_heads, -1)[head]
-    kind = np.float32 if a.cache_bits == 32 else np.int8
+    has_floats = len(block) == block_bytes(a.kv_heads, a.head_dim, 32)
+    kind = np.float32 if has_floats else np.int8
     size = BLOCK * a.head_dim * np.dtype(kind).itemsize
     keys = part[:size].view(kind).reshape(a.head_dim, BLOCK)
     values = part[size : 2 * size].view(kind).reshape(BLOCK, a.head_dim)
-    scales = part[2 * size :].view(np.float32).reshape(2, BLOCK) if a.cache_bits == 8 else None
+    scales = None if has_floats else part[2 * size :].view(np.float32).reshape(2, BLOCK)
     return keys, values, scales

@@ -114,7 +114,7 @@ def random_case(
 ) -> Case:
     """Sequences with `past` positions in the cache and `new` ones to add, blocks in any order."""
     rng = np.random.default_rng(seed)
-    attributes = Attributes(heads, kv_heads, head_dim, bits, head_dim**-0.5, 1e-6)
+    attributes = Attributes(heads, kv_heads, head_dim, head_dim**-0.5, 1e-6)
     lengths = [a + b for a, b in zip(new, past, strict=True)]
     blocks = [-(-length // BLOCK) for length in lengths]
     pool = int(rng.integers(sum(blocks), 2 * sum(blocks) + 2))
@@ -129,7 +129,7 @@ def random_case(
         "query": normal(rng, starts[-1], heads * head_dim),
         "key": normal(rng, starts[-1], kv_heads * head_dim),
         "value": normal(rng, starts[-1], kv_heads * head_dim),
-        "cache": filled_cache(rng, attributes, pool),
+        "cache": filled_cache(rng, attributes, pool, bits),
         "block_table": tables,
         "starts": starts,
         "past": np.array(past, np.int32),
@@ -145,10 +145,12 @@ def normal(rng: np.random.Generator, *shape: int) -> Floats:
     return rng.standard_normal(shape, np.float32)
 
 
-def filled_cache(rng: np.random.Generator, a: Attributes, pool: int) -> NDArray[np.uint8]:
+def filled_cache(
+    rng: np.random.Generator, a: Attributes, pool: int, bits: int
+) -> NDArray[np.uint8]:
     """A cache whose every position holds something reasonable."""
-    size = block_bytes(a.kv_heads, a.head_dim, a.cache_bits)
-    if a.cache_bits == 32:
+    size = block_bytes(a.kv_heads, a.head_dim, bits)
+    if bits == 32:
         return normal(rng, pool, size // 4).view(np.uint8)
     parts = size // a.kv_heads
     values = rng.integers(-127, 128, (pool, a.kv_heads, parts - 8 * BLOCK)).astype(np.int8)
@@ -296,7 +298,6 @@ def test_scores_far_apart_do_not_overflow() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"cache_bits": 16}, "attribute `cache_bits` is 16, must be 8 or 32"),
         ({"head_dim": 40}, "head_dim 40 must be a multiple of 16"),
         ({"heads": 5}, "heads 5 must be a multiple of kv_heads 2"),
         ({"layout_version": 2}, "attribute `layout_version` is 2"),
@@ -330,7 +331,10 @@ def test_a_missing_attribute_is_named(name: str) -> None:
         ({"block_table": np.array([[0]], np.int32)}, "needs 2 blocks, but `block_table` has 1"),
         ({"query": np.zeros((8, 7), np.float32)}, "input `query` has shape"),
         ({"key": np.zeros((7, 64), np.float32)}, "input `key` has shape"),
-        ({"cache": np.zeros((3, 5), np.uint8)}, "input `cache` has shape"),
+        (
+            {"cache": np.zeros((3, 5), np.uint8)},
+            "input `cache` has shape .3, 5., must be .* 8 bits",
+        ),
         ({"sin": np.zeros((2, 16), np.float32)}, "input `sin` has shape"),
         ({"k_norm": np.zeros(8, np.float32)}, "input `k_norm` has shape"),
         ({"cancel": np.array([12345], np.int64)}, "cancel"),
