@@ -8,13 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from indexer.facts import TYPES, Import, Kind, Symbol
-from indexer.files import FileTable, parent_of
+import numpy as np
+
+from indexer.facts import KIND, KIND_NUMBER, NAME, TYPES, Import, Kind, Symbol
+from indexer.files import FileTable, closeness, name_of, parent_of
 from indexer.language import Language, languages
 from indexer.outline import Outlines
 from indexer.symbol_table import SymbolTable
 
 MAX_DEPTH = 8
+PACKAGES = ("package", "namespace")
+"""Kinds of visibility in which the files of a package declare it, wherever they lie."""
+MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 MAX_STARRED = 20
 """Modules of one `import *` that are searched for what they import themselves."""
 
@@ -50,10 +55,12 @@ class Resolver:
         self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
         self._classes: dict[tuple[str, int], Symbol | None] = {}
         self._bases: dict[tuple[str, int], list[Symbol]] = {}
+        self._declaring: dict[str, frozenset[str]] = {}
+        self._taken_apart: dict[tuple[str, Import], Symbol | None] = {}
 
     def name(self, path: str, name: str) -> Target | None:
-        """What a name means at the top level of a file."""
-        return self._exported(path, name, 0)
+        """What a name means at the top of a file, or in one of its classes if nowhere else."""
+        return self._exported(path, name, 0) or self._nested(path, name)
 
     def imported(self, path: str, clause: Import, name: str) -> Target | None:
         """What a name that an import takes from its module means."""
@@ -175,8 +182,43 @@ class Resolver:
             candidates = (
                 () if language is None else language.imports.candidates(clause, path, self._files)
             )
-            found = self._modules[key] = tuple(dict.fromkeys(candidates))
+            found = tuple(dict.fromkeys(candidates))
+            if not found and language is not None and language.visible in PACKAGES:
+                declaring = self._files_of_package(clause.module)
+                found = tuple(sorted(declaring, key=lambda other: closeness(other, path)))
+            self._modules[key] = found
         return found
+
+    def _files_of_package(self, package: str) -> frozenset[str]:
+        """Files that say at their top that they belong to a package or namespace."""
+        found = self._declaring.get(package)
+        if found is None:
+            found = self._table.paths_defining(package) if package else frozenset()
+            self._declaring[package] = found
+        return found
+
+    def _in_packages(self, path: str, packages: list[str], name: str) -> Symbol | None:
+        """A definition in a file of one of several packages, seen from another file."""
+        defining = self._table.paths_defining(name) if packages else frozenset()
+        for package in packages:
+            others = defining & self._files_of_package(package)
+            found = self._first_of(path, others, name)
+            if found is not None:
+                return found
+        return None
+
+    def _first_of(self, path: str, others: frozenset[str], name: str) -> Symbol | None:
+        """The definition of a name in one of several files, the one called like it first."""
+
+        def order(other: str) -> tuple[bool, tuple[int, int, str]]:
+            stem = name_of(other).split(".", 1)[0]
+            return stem.replace("_", "").lower() != name.lower(), closeness(other, path)
+
+        for other in sorted(others - {path}, key=order):
+            own = self._own(other, name)
+            if own is not None:
+                return own
+        return None
 
     def _exported(self, path: str, name: str, depth: int) -> Target | None:
         key = (path, name)
@@ -215,14 +257,24 @@ class Resolver:
                     target = self._exported(module, name, depth + 1)
                     if target is not None:
                         return target
+                owner = self._type_taken_apart(path, clause, depth)
+                member = self.member(owner, name) if owner is not None else None
+                if member is not None:
+                    return member
         return None
 
-    def _own(self, path: str, name: str) -> Symbol | None:
+    def _own(self, path: str, name: str, owned: bool = False) -> Symbol | None:
+        """A definition at the top of a file, or in a namespace there.
+
+        With `owned` also one that belongs to a type elsewhere, as Kotlin's extensions do.
+        """
         outline = self._outlines.get(path)
         if outline is None:
             return None
         for symbol in outline.named(name):
-            if symbol.kind is Kind.EXTENSION or outline.facts.owner_of(symbol.index):
+            if symbol.kind is Kind.EXTENSION:
+                continue
+            if not owned and outline.facts.owner_of(symbol.index):
                 continue
             if symbol.parent < 0 or outline.symbol(symbol.parent).kind is Kind.MODULE:
                 return symbol
@@ -231,7 +283,15 @@ class Resolver:
     def _imported(self, path: str, clause: Import, name: str, depth: int) -> Target | None:
         if not clause.module and not clause.level:  # a name of the file itself, exported by another
             return self._exported(path, name, depth + 1)
-        for module in self.modules(path, clause):
+        modules = self.modules(path, clause)
+        language = self._language(path)
+        if language is not None and language.visible in PACKAGES:
+            declared = self._in_packages(path, [clause.module], name)
+            if declared is not None:
+                return declared
+            defining = self._table.paths_defining(name)
+            modules = tuple(module for module in modules if module in defining)
+        for module in modules:
             if module == path:
                 submodule = self._submodule(module, name)
                 if submodule is not None:
@@ -240,7 +300,47 @@ class Resolver:
             target = self._exported(module, name, depth + 1) or self._submodule(module, name)
             if target is not None:
                 return target
-        return None
+        owner = self._type_taken_apart(path, clause, depth)
+        member = self.member(owner, name) if owner is not None else None
+        if member is not None:
+            return member
+        found = (self._own(module, name, owned=True) for module in modules[:MAX_STARRED])
+        return next((symbol for symbol in found if symbol is not None), None)
+
+    def _type_taken_apart(self, path: str, clause: Import, depth: int) -> Symbol | None:
+        """The type whose members an import takes: Util of `import static app.Util.helper`."""
+        key = (path, clause)
+        if key not in self._taken_apart:
+            self._taken_apart[key] = None  # ends circles
+            self._taken_apart[key] = self._find_taken_apart(path, clause, depth)
+        return self._taken_apart[key]
+
+    def _find_taken_apart(self, path: str, clause: Import, depth: int) -> Symbol | None:
+        module, separator = clause.module.replace("::", "."), "."
+        if "\\" in module:
+            separator = "\\"
+        package, _, last = module.rpartition(separator)
+        if not package or not last or depth > MAX_DEPTH:
+            return None
+        for file in self.modules(path, clause)[:MAX_STARRED]:
+            own = self._own(file, last)
+            if own is not None and own.kind in TYPES:
+                return own
+        language = self._language(path)
+        if language is None or language.visible not in PACKAGES:
+            return None
+        outer = Import(package, ((last, last),), "", 0, False, clause.start, clause.end)
+        target = self._imported(path, outer, last, depth + 1)
+        return target if isinstance(target, Symbol) and target.kind in TYPES else None
+
+    def _nested(self, path: str, name: str) -> Symbol | None:
+        """A type inside another type of the same file, if only one is called so."""
+        language, outline = self._language(path), self._outlines.get(path)
+        if language is None or outline is None or language.visible not in PACKAGES:
+            return None
+        found = outline.named(name)
+        types = [symbol for symbol in found if symbol.kind in TYPES and symbol.parent >= 0]
+        return types[0] if len(types) == 1 else None
 
     def _whole(self, path: str, clause: Import, bound: bool) -> Target | None:
         """The module itself; for `import a.b` that binds only `a`, the package `a`."""
@@ -258,21 +358,42 @@ class Resolver:
         return Module(found) if found is not None else None
 
     def _beside(self, path: str, name: str) -> Symbol | None:
-        """In languages where a folder is one package: a definition in another of its files."""
+        """A definition in another file that needs no import: of the same folder or package."""
         language = self._language(path)
-        if language is None or language.visible != "directory":
+        visible = language.visible if language is not None else "file"
+        if visible == "file":
             return None
+        if visible == "repository":  # Ruby: whatever was loaded; only constants are so far apart
+            constant = name[:1].isupper()
+            defining = self._table.paths_defining(name) if constant else frozenset()
+            return self._first_of(path, defining, name)
+        packages = self._packages(path) if visible in PACKAGES else []
+        if packages:
+            if visible == "namespace":
+                packages = [outer for package in packages for outer in _outwards(package)]
+            return self._in_packages(path, packages, name)
         folder = parent_of(path)
-        for other in sorted(self._table.paths_defining(name)):
-            if other != path and parent_of(other) == folder:
-                own = self._own(other, name)
-                if own is not None:
-                    return own
-        return None
+        defining = self._table.paths_defining(name)
+        beside = frozenset(other for other in defining if parent_of(other) == folder)
+        return self._first_of(path, beside, name)
+
+    def _packages(self, path: str) -> list[str]:
+        """The packages or namespaces that a file declares."""
+        facts = self._table.facts(path)
+        if facts is None:
+            return []
+        rows = np.flatnonzero(facts.table[:, KIND] == MODULE_NUMBER)
+        return [facts.names[number] for number in facts.table[rows, NAME].tolist()]
 
     def _language(self, path: str) -> Language | None:
         facts = self._table.facts(path)
         return languages().get(facts.language) if facts is not None else None
+
+
+def _outwards(package: str) -> list[str]:
+    """`A.B.C`, `A.B`, `A`: what lies in outer namespaces is visible too."""
+    parts = package.split(".")
+    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 def _first(module: str) -> str:

@@ -1,6 +1,13 @@
-"""One small file a language, with the constructs that matter and none that repeat."""
+"""One small file a language, with the constructs that matter and none that repeat.
+
+Larger ones lie as files of their own in `languages/samples/`.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "languages" / "samples"
 
 SAMPLES = {
     "people.py": '''"""People and what they do."""
@@ -290,3 +297,5 @@ std::string Person::other(const Id& id) { return "é"; }
 }  // namespace app
 """,
 }
+
+SAMPLES |= {file.name: file.read_text("utf-8") for file in sorted(FOLDER.iterdir())}
