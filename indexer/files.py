@@ -43,6 +43,10 @@ class FileTable:
     def existing(self, *paths: str) -> Iterator[str]:
         return (path for path in map(normal, paths) if path in self._paths)
 
+    def named(self, name: str) -> Iterable[str]:
+        """Files of a name, in any folder."""
+        return self._by_tail.get(name, {}).keys()
+
     def ending_with(self, ending: str, near: str) -> list[str]:
         """Files whose last path components are `ending`, those closest to `near` first."""
         ending = ending.strip("/")

@@ -20,7 +20,7 @@ from indexer.files import name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.navigate import Navigator, Occurrence, Target
-from indexer.outline import Outlines
+from indexer.repository import Repository
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import Snippet
 from indexer.tables import Tables
@@ -51,8 +51,8 @@ class Index:
         self._tables = Tables()
         self._table, self._chunks = self._tables.symbols, self._tables.chunks
         self._files = self._tables.files
-        self._repository = search.Repository(
-            self._table, self._files, self._chunks, self._current_text, Outlines(self._table.facts)
+        self._repository = Repository(
+            self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
         )
 
     def apply(self, change: Change) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from indexer.facts import FileFacts, Kind, Symbol
@@ -31,20 +30,6 @@ class Snippet:
     lines: tuple[int, ...] = ()  # the lines shown, counted from 0
 
 
-class Sources:
-    """Texts of files during one query, read once; only those that still match their facts."""
-
-    def __init__(self, current_text: Callable[[str], bytes | None]) -> None:
-        self._current_text = current_text
-        self._read: dict[str, LineIndex | None] = {}
-
-    def lines(self, path: str) -> LineIndex | None:
-        if path not in self._read:
-            text = self._current_text(path)
-            self._read[path] = LineIndex(text) if text is not None else None
-        return self._read[path]
-
-
 def signature_lines(lines: LineIndex, symbol: Symbol) -> list[int]:
     """The lines of a definition that say how to use it: decorators and signature."""
     first = lines.line_of(symbol.start)
@@ -56,66 +41,69 @@ def signature_lines(lines: LineIndex, symbol: Symbol) -> list[int]:
     return [*decorators, *range(signature, min(last, signature + SIGNATURE_LINES - 1) + 1)]
 
 
-def skeleton(
-    lines: LineIndex,
-    facts: FileFacts,
-    symbol: Symbol,
-    members: Iterable[Symbol],
-    why: str,
-    score: float,
-) -> Snippet:
-    """A definition's signature and first line of documentation, then its members' signatures.
+class Skeleton:
+    """Signatures of one file, in the order of the file; grows as more of them are wanted."""
 
-    `members` may lie in other parts of the same file than the symbol itself.
-    """
-    shown: dict[int, str] = {}
-    summaries: dict[int, str] = {}
-    _show(lines, facts, symbol, shown, summaries)
-    for member in members:
-        _show(lines, facts, member, shown, summaries)
-    order = sorted(shown)
-    indent = min((_indent(shown[line]) for line in order if shown[line].strip()), default=0)
-    above = languages()[facts.language].docstring == "above"
-    text: list[str] = []
-    for line in order:
-        summary = [summaries[line][indent:]] if line in summaries else []
-        row = [shown[line][indent:]]
-        text += summary + row if above else row + summary
-    return Snippet(
-        path=symbol.path,
-        start=lines.line_start(order[0]),
-        end=lines.line_end(order[-1]),
-        start_line=order[0],
-        end_line=order[-1],
-        text="\n".join(text) + "\n",
-        why=why,
-        score=score,
-        name=symbol.qualified_name,
-        lines=tuple(order),
-    )
+    def __init__(self, lines: LineIndex, facts: FileFacts) -> None:
+        self._lines = lines
+        self._facts = facts
+        self._shown: dict[int, str] = {}
+        self._summaries: dict[int, str] = {}
 
+    def with_symbol(self, symbol: Symbol, explained: bool) -> Skeleton:
+        """This one and a symbol, with the first line of its documentation if `explained`."""
+        more = Skeleton(self._lines, self._facts)
+        more._shown, more._summaries = dict(self._shown), dict(self._summaries)
+        more.show(symbol, explained)
+        return more
 
-def _show(
-    lines: LineIndex,
-    facts: FileFacts,
-    symbol: Symbol,
-    shown: dict[int, str],
-    summaries: dict[int, str],
-) -> None:
-    numbers = signature_lines(lines, symbol)
-    for line in numbers:
-        shown.setdefault(line, line_text(lines, line))
-    summary = _summary(lines.text[symbol.docstring_start : symbol.docstring_end])
-    if not summary:
-        return
-    language = languages()[facts.language]
-    if language.docstring == "above":
-        indent = " " * _indent(shown[numbers[0]])
-        summaries[numbers[0]] = f"{indent}{language.line_comment} {summary}"
-    elif lines.line_of(symbol.docstring_start) not in numbers:
-        first = lines.line_of(symbol.docstring_start)
-        indent = " " * _indent(line_text(lines, first))
-        summaries[numbers[-1]] = f'{indent}"""{summary}"""'
+    def show(self, symbol: Symbol, explained: bool = True) -> None:
+        numbers = signature_lines(self._lines, symbol)
+        for line in numbers:
+            if line not in self._shown:
+                self._shown[line] = line_text(self._lines, line)
+        summary = ""
+        if explained:
+            text = self._lines.text
+            summary = _summary(text[symbol.docstring_start : symbol.docstring_end])
+        if not summary:
+            return
+        language = languages()[self._facts.language]
+        if language.docstring == "above":
+            indent = " " * _indent(self._shown[numbers[0]])
+            self._summaries[numbers[0]] = f"{indent}{language.line_comment} {summary}"
+        elif self._lines.line_of(symbol.docstring_start) not in numbers:
+            first = self._lines.line_of(symbol.docstring_start)
+            indent = " " * _indent(line_text(self._lines, first))
+            self._summaries[numbers[-1]] = f'{indent}"""{summary}"""'
+
+    def text(self) -> str:
+        order = sorted(self._shown)
+        indent = min(
+            (_indent(self._shown[line]) for line in order if self._shown[line].strip()), default=0
+        )
+        above = languages()[self._facts.language].docstring == "above"
+        text: list[str] = []
+        for line in order:
+            summary = [self._summaries[line][indent:]] if line in self._summaries else []
+            row = [self._shown[line][indent:]]
+            text += summary + row if above else row + summary
+        return "\n".join(text) + "\n"
+
+    def snippet(self, why: str, score: float, name: str) -> Snippet:
+        order = sorted(self._shown)
+        return Snippet(
+            path=self._facts.path,
+            start=self._lines.line_start(order[0]),
+            end=self._lines.line_end(order[-1]),
+            start_line=order[0],
+            end_line=order[-1],
+            text=self.text(),
+            why=why,
+            score=score,
+            name=name,
+            lines=tuple(order),
+        )
 
 
 def _summary(docstring: bytes) -> str:

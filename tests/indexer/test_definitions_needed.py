@@ -123,6 +123,7 @@ VALUE = 3
         snapshot('''\
 pkg/impl.py (definition of Thing)
     class Thing:
+        def do(self): pass
 pkg/deep/more.py (definition of h)
     def helper(a, b=1) -> int:
         """Helps."""
@@ -265,7 +266,7 @@ class Base(Root):
 base.py (base of A)
     class Base(Root):
         def save(self): ...
-base.py (base of Base)
+base.py (base of A)
     class Root:
         def load(self): ...
 """),

@@ -1,0 +1,337 @@
+"""What the code at a cursor needs from elsewhere: definitions with weights, the likeliest heaviest.
+
+Names near the cursor, imports and the class around lead to definitions through the resolver. Where
+only a receiver is known, `self.` or an imported module, its members are ranked by how people use
+them. Weights were chosen on a few repositories and judged on others; see
+benchmarks/results/index_retrieval.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from indexer.definitions import DOTTED
+from indexer.document import Document
+from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
+from indexer.nearby import Mention, Surroundings
+from indexer.repository import Repository
+from indexer.resolve import Module, Target
+from indexer.usage import Usage
+
+RECEIVER_WEIGHT = 10.0
+BASE_WEIGHT = 0.8
+UNUSED_IMPORT_WEIGHT = 1.5
+IMPORT_WEIGHT = 0.2
+MODULE_MEMBER_WEIGHT, NEAR_MODULE = 0.3, 1.0
+TYPED_WEIGHT, CLASS_MEMBER_WEIGHT = 0.8, 0.3
+WORDS_WEIGHT = 0.5
+DECAY = 0.1
+"""A member of rank r is worth 1 / (1 + DECAY r) of the first."""
+MAX_MENTIONS = 60
+MAX_MEMBERS, MAX_OFFERED, MAX_OF_CLASS = 32, 40, 6
+"""Members that are considered of a receiver's classes, of a module, of a class by its name."""
+MAX_BASES = 5
+GROUP = -1
+CONSTRUCTORS = ("__init__", "constructor", "new", "__new__")
+IMPORT_ROLE = ROLE_NUMBER[Role.IMPORT]
+
+
+@dataclass(slots=True)
+class Need:
+    """A top-level thing that the cursor needs, with those of its members that are needed."""
+
+    symbol: Symbol
+    weight: float
+    why: str
+    members: dict[int, float] = field(default_factory=dict)
+    group: bool = False  # whether `members` stand beside the symbol, not inside of it
+
+
+class NeedSearch:
+    """One search; collects needs by (path, index of the symbol), or (path, GROUP)."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        document: Document,
+        facts: FileFacts,
+        around: Surroundings,
+        deadline: float | None,
+    ) -> None:
+        self.repository = repository
+        self.path = document.path
+        self.facts = facts
+        self.around = around
+        self.deadline = deadline
+        self.resolver = repository.resolver()
+        self.usage = Usage(
+            repository.table.facts,
+            repository.files,
+            document.path,
+            around.line,
+            repository.chunks.chunk_frequency,
+            around.words,
+        )
+        self.receivers = document.language.receivers if document.language else ()
+        self.needs: dict[tuple[str, int], Need] = {}
+        self.offered: dict[str, float] = {}
+        self.listed: dict[tuple[str, int, str], float] = {}
+        self.answered: set[tuple[str, int]] = set()  # classes whose members were filtered as typed
+
+    def late(self) -> bool:
+        return self.deadline is not None and time.monotonic() > self.deadline
+
+    def away_from_the_line(self) -> None:
+        """Collects what does not depend on the line that is being written."""
+        self._mentioned(self.around.mentions[:MAX_MENTIONS])
+        self._bases()
+        self._imports()
+
+    def in_the_line(self) -> None:
+        """Collects what the part of the line before the cursor asks for."""
+        self._receiver()
+        self._mentioned(self.around.written)
+
+    def _receiver(self) -> None:
+        """`a.b.|`: the members of what stands before the dot."""
+        parts, typed = self.around.receiver, self.around.typed
+        if not parts:
+            return
+        name, last = ".".join(parts), parts[-1]
+        if parts == ("super",) and self.around.owner is not None:
+            bases = self._with_bases(self.around.owner)[1:]
+            self._members(
+                bases, RECEIVER_WEIGHT, f"base of {self.around.owner.name}", "self", typed
+            )
+            return
+        target = self._chain(parts)
+        if isinstance(target, Module):
+            self._module_members(target, RECEIVER_WEIGHT, last, typed)
+        elif target is not None:
+            owner = self.resolver.class_of(target)
+            if owner is not None:
+                self._typed(owner, RECEIVER_WEIGHT, f"type of {name}", last, typed)
+                self.answered.add((owner.path, owner.index))
+
+    def _mentioned(self, mentions: Iterable[Mention]) -> None:
+        for mention in mentions:
+            if self.late():
+                return
+            self._mention(mention.parts, mention.weight)
+
+    def _mention(self, parts: tuple[str, ...], weight: float) -> None:
+        """Needs what each prefix of a dotted name means."""
+        target = self._first(parts[0])
+        if target is None:
+            return
+        if isinstance(target, Symbol) and parts[0] not in self.receivers:
+            alone = weight if len(parts) == 1 else 0.7 * weight
+            self._need(target, alone, f"definition of {target.name}")
+            self._type_of(target, parts[0], weight)
+        for part, before in zip(parts[1:], parts, strict=False):
+            if isinstance(target, Module):
+                self._module_members(target, NEAR_MODULE * weight, before)
+            found = self.resolver.attribute(target, part, self.path)
+            if found is None:
+                return
+            if isinstance(found, Symbol):
+                self._need(found, weight, f"definition of {part}")
+            target = found
+
+    def _type_of(self, target: Symbol, name: str, weight: float) -> None:
+        """The members that a variable has through its type."""
+        typed = self.resolver.class_of(target)
+        if typed is None:
+            return
+        if name in self.around.types or target.kind not in TYPES:
+            self._typed(typed, TYPED_WEIGHT * weight, f"type of {name}", name)
+
+    def _bases(self) -> None:
+        """Bases of the class around the cursor, whose members `self` has."""
+        owner = self.around.owner
+        if owner is None:
+            return
+        receiver = self.receivers[0] if self.receivers else ""
+        bases = self._with_bases(owner)[1:]
+        self._members(bases, BASE_WEIGHT, f"base of {owner.name}", receiver)
+
+    def _with_bases(self, owner: Symbol) -> list[Symbol]:
+        return list(islice(self.resolver.with_bases(owner), MAX_BASES + 1))
+
+    def _imports(self) -> None:
+        """Imported names, those that nothing uses yet first: they were imported to be used."""
+        last_use = self._last_uses()
+        count = max(1, len(last_use))
+        recency = {
+            name: rank / count
+            for rank, name in enumerate(sorted(last_use, key=lambda n: last_use[n]))
+        }
+        for clause in self.facts.imports:
+            if self.late():
+                return
+            names = [here for _, here in clause.names] or [
+                clause.binds or clause.module.split(".")[0]
+            ]
+            for name in names:
+                self._imported(name, recency.get(name))
+
+    def _imported(self, name: str, recency: float | None) -> None:
+        """`recency` goes from 0 to 1 for the name used last, None for one that nothing uses."""
+        target = self.resolver.name(self.path, name)
+        if isinstance(target, Module):
+            weight = MODULE_MEMBER_WEIGHT if recency is not None else UNUSED_IMPORT_WEIGHT
+            self._module_members(target, weight, name)
+        elif target is not None:
+            weight = UNUSED_IMPORT_WEIGHT
+            if recency is not None:
+                weight = IMPORT_WEIGHT * (1 + recency) + WORDS_WEIGHT * self.usage.alike(name)
+            self._need(target, weight, f"definition of {name}")
+            if target.kind in TYPES:
+                self._members(
+                    self._with_bases(target),
+                    CLASS_MEMBER_WEIGHT * weight,
+                    f"definition of {name}",
+                    name,
+                    limit=MAX_OF_CLASS,
+                )
+
+    def _last_uses(self) -> dict[str, int]:
+        """Where each name stands last, outside of imports and the line that is being written."""
+        names = self.facts.names
+        low, high = self.around.line
+        last: dict[str, int] = {}
+        for number, start, role in self.facts.uses.tolist():
+            if role != IMPORT_ROLE and not low <= start < high:
+                last[names[number]] = start
+        return last
+
+    def _chain(self, parts: tuple[str, ...]) -> Target | None:
+        first = self._first(parts[0])
+        return self.resolver.chain(self.path, list(parts), first) if first is not None else None
+
+    def _first(self, name: str) -> Target | None:
+        """What a name means inside the function at the cursor."""
+        if name in self.receivers:
+            return self.around.owner
+        written = self.around.types.get(name)
+        if written is not None:
+            for dotted in DOTTED.findall(written.encode()):
+                parts = dotted.decode("utf-8", "replace").replace("::", ".").split(".")
+                if parts[0] == name:
+                    continue
+                target = self._chain(tuple(parts))
+                if isinstance(target, Symbol):
+                    return self.resolver.class_of(target) or target
+        return self.resolver.name(self.path, name)
+
+    def _typed(
+        self, owner: Symbol, weight: float, why: str, receiver: str, typed: str = ""
+    ) -> None:
+        """A class as the type of a receiver: it and its bases, with the members used most."""
+        self._needed(owner, weight, why)
+        self._members(self._with_bases(owner), weight, why, receiver, typed)
+
+    def _members(
+        self,
+        classes: list[Symbol],
+        weight: float,
+        why: str,
+        receiver: str,
+        typed: str = "",
+        limit: int = MAX_MEMBERS,
+    ) -> None:
+        """Members of a class and its bases, the likeliest behind `receiver` heaviest."""
+        if not classes or (classes[0].path, classes[0].index) in self.answered:
+            return
+        why_bases = why if why.startswith("base of ") else f"base of {classes[0].name}"
+        key = (classes[0].path, classes[0].index, receiver)
+        if self.listed.get(key, 0.0) >= weight:
+            return
+        self.listed[key] = weight
+        table: dict[str, tuple[Symbol, Symbol]] = {}
+        for cls in classes:
+            for member in self.resolver.own_members(cls):
+                table.setdefault(member.name, (member, cls))
+        for rank, name in enumerate(self.usage.ranked(receiver, table, typed)[:limit]):
+            member, cls = table[name]
+            here = weight / (1 + DECAY * rank)
+            if member.path == cls.path:
+                need = self._needed(cls, here, why if cls is classes[0] else why_bases)
+                if need is not None:
+                    need.members[member.index] = max(need.members.get(member.index, 0.0), here)
+            else:
+                self._offer(member, 0.9 * here, f"members of {cls.name}")
+
+    def _need(self, symbol: Symbol, weight: float, why: str) -> None:
+        """Needs a symbol; a member is shown within its class, a namespace says nothing."""
+        if symbol.kind is Kind.MODULE:
+            return
+        outline = self.repository.outlines.get(symbol.path)
+        if outline is None:
+            return
+        top, member = symbol, -1
+        if symbol.parent >= 0:
+            parent = outline.symbol(symbol.parent)
+            if parent.kind in TYPES or parent.kind is Kind.EXTENSION:
+                top, member = parent, symbol.index
+        need = self._needed(top, weight, why)
+        if need is not None and member >= 0:
+            need.members[member] = max(need.members.get(member, 0.0), weight)
+
+    def _needed(self, symbol: Symbol, weight: float, why: str) -> Need | None:
+        low, high = self.around.window
+        if symbol.path == self.path and symbol.start < high and symbol.end > low:
+            return None
+        key = (symbol.path, symbol.index)
+        need = self.needs.get(key)
+        if need is None:
+            need = self.needs[key] = Need(symbol, weight, why)
+        elif weight > need.weight:
+            need.weight, need.why = weight, why
+        return need
+
+    def _module_members(
+        self, module: Module, weight: float, receiver: str, typed: str = ""
+    ) -> None:
+        """What a module offers, the names that are likeliest behind `receiver` first."""
+        if self.offered.get(module.path, 0.0) >= weight:
+            return
+        self.offered[module.path] = weight
+        names = self._names_of(module)
+        if not typed.startswith("_"):
+            after = self.usage.after(receiver)
+            names = [name for name in names if not name.startswith("_") or name in after]
+        for rank, name in enumerate(self.usage.ranked(receiver, names, typed)[:MAX_OFFERED]):
+            target = self.resolver.attribute(module, name, module.path)
+            if isinstance(target, Symbol) and target.path != self.path:
+                self._offer(target, weight / (1 + DECAY * rank), f"offered by {module.name}")
+
+    def _names_of(self, module: Module) -> list[str]:
+        outline = self.repository.outlines.get(module.path)
+        if outline is None:
+            return []
+        names = {symbol.name: None for symbol in outline.members(-1)}
+        for clause in outline.facts.imports:
+            names.update((here, None) for _, here in clause.names)
+            if clause.star:
+                for path in self.resolver.modules(module.path, clause):
+                    starred = self.repository.outlines.get(path)
+                    if starred is not None:
+                        names.update((symbol.name, None) for symbol in starred.members(-1))
+        return list(names)
+
+    def _offer(self, symbol: Symbol, weight: float, why: str) -> None:
+        """A top-level symbol that may be needed: shown in one group with others of its file."""
+        if (symbol.path, symbol.index) in self.needs:
+            need = self.needs[symbol.path, symbol.index]
+            need.weight = max(need.weight, weight)
+            return
+        group = self.needs.get((symbol.path, GROUP))
+        if group is None:
+            group = self.needs[symbol.path, GROUP] = Need(symbol, weight, why, group=True)
+        elif weight > group.weight:
+            group.weight, group.why = weight, why
+        group.members[symbol.index] = max(group.members.get(symbol.index, 0.0), weight)
