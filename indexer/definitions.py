@@ -48,11 +48,12 @@ class Match(NamedTuple):
     captures: dict[str, list[tree_sitter.Node]]
 
 
-def bare_start(text: bytes, start: int, end: int, sigils: bytes) -> int:
-    """Where a name starts without the sigils before it."""
+def name_range(text: bytes, start: int, end: int, sigils: bytes) -> tuple[int, int]:
+    """The range of a name without sigils before it and quotes around it."""
     while sigils and start < end - 1 and text[start] in sigils:
         start += 1
-    return start
+    quoted = end - start > 2 and text[start] in b"\"'`" and text[start] == text[end - 1]
+    return (start + 1, end - 1) if quoted else (start, end)
 
 
 def text_of_node(text: bytes, node: tree_sitter.Node) -> str:
@@ -105,16 +106,14 @@ def symbol_rows(
         kind, parent = _place(found, around, scope, language, text)
         if kind is None:
             continue
-        start, end = found.name.byte_range
-        name = text[bare_start(text, start, end, language.sigils) : end]
+        named = name_range(text, *found.name.byte_range, language.sigils)
         owner = found.captures.get("owner")
         if owner:
             owners.append((len(rows), _last_name(text, owner[0])))
         if kind not in VALUES:
             around.append((node.end_byte, kind, len(rows)))
-        rows.append(
-            _row(language, found, node, names.number(name), kind, parent, text, origin, first)
-        )
+        name = names.number(text[slice(*named)])
+        rows.append(_row(language, found, node, name, named, kind, parent, text, origin, first))
         details.append(_detail(found, text))
     table = np.array(rows, np.int32).reshape(-1, WIDTH)
     return table, tuple(details), tuple(owners)
@@ -163,6 +162,7 @@ def _row(
     found: Match,
     node: tree_sitter.Node,
     name: int,
+    named: tuple[int, int],
     kind: Kind,
     parent: int,
     text: bytes,
@@ -187,8 +187,8 @@ def _row(
         parent,
         node.start_byte - origin,
         node.end_byte - origin,
-        bare_start(text, *found.name.byte_range, language.sigils) - origin,
-        found.name.end_byte - origin,
+        named[0] - origin,
+        named[1] - origin,
         signature.start_byte - origin,
         signature_end - origin,
         docstring[0] - origin,

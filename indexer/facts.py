@@ -277,7 +277,9 @@ class FileFacts:
     def _container(self, table: NDArray[np.int32], parent: int, owner: str) -> str:
         parts = [owner] if owner else []
         while parent >= 0:
-            parts.append(self.names[table[parent, NAME]])
+            # What is assigned to a table or an object inside of a function is no part of that.
+            if not owner or KINDS[table[parent, KIND]] not in (Kind.FUNCTION, Kind.METHOD):
+                parts.append(self.names[table[parent, NAME]])
             parent = int(table[parent, PARENT])
         return ".".join(reversed(parts))
 

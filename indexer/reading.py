@@ -22,8 +22,8 @@ from indexer.definitions import (
     OUTER_CLASS,
     Match,
     Scope,
-    bare_start,
     keep_match,
+    name_range,
     symbol_rows,
     text_of_node,
     type_names,
@@ -172,10 +172,10 @@ def read_node(
         found = captures[head][0]
         role = REFERENCE_ROLES.get(head)
         if role is not None:
-            start = bare_start(text, *found.byte_range, language.sigils)
+            start, end = name_range(text, *found.byte_range, language.sigils)
             known = references.get(start)
             if known is None or known[1] < role:
-                references[start] = (found.end_byte, role)
+                references[start] = (end, role)
         elif head == WORDS:
             for word in WORD.finditer(text, found.start_byte, found.end_byte):
                 references.setdefault(word.start(), (word.end(), NAMED))
