@@ -1,0 +1,1 @@
+; Names whose type is evident inside one function: in this language none.
