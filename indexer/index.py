@@ -20,9 +20,10 @@ from indexer.files import name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.navigate import Navigator, Occurrence, Target
-from indexer.repository import Repository
+from indexer.outline import Outlines
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import Snippet
+from indexer.symbol_search import SymbolSearch
 from indexer.tables import Tables
 from indexer.walk import read_source
 
@@ -51,8 +52,9 @@ class Index:
         self._tables = Tables()
         self._table, self._chunks = self._tables.symbols, self._tables.chunks
         self._files = self._tables.files
-        self._repository = Repository(
-            self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
+        self._symbol_search = SymbolSearch(self._table, self._tables.history)
+        self._repository = search.Repository(
+            self._table, self._files, self._chunks, self._current_text, Outlines(self._table.facts)
         )
 
     def apply(self, change: Change) -> None:
@@ -239,6 +241,11 @@ class Index:
     def occurrences_in(self, path: str, offset: int) -> list[Occurrence]:
         """Where the file itself names what the name at an offset means."""
         return self._navigator().occurrences(path, offset)
+
+    def symbols_matching(self, query: str, limit: int) -> list[Symbol]:
+        """Symbols of the workspace whose names match what was typed, the best first."""
+        self.refresh()
+        return self._symbol_search.matching(query, limit)
 
     def paths(self) -> Iterator[str]:
         """Files with facts."""

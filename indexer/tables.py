@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from indexer.facts import FileFacts
 from indexer.files import FileTable
+from indexer.history import History
 from indexer.lexical import ChunkIndex
 from indexer.symbol_table import SymbolTable
 from indexer.vocabulary import Vocabulary
@@ -19,10 +20,12 @@ class Tables:
         self.symbols = SymbolTable(self._vocabulary)
         self.chunks = ChunkIndex(self._vocabulary)
         self.files = FileTable()
+        self.history = History()
 
     def put(self, path: str, facts: FileFacts | None) -> None:
         """Sets or removes the facts of a file."""
         old = self.symbols.facts(path)
+        self.history.record((path,))
         if facts is None:
             if old is not None:
                 self.chunks.remove(path, self._vocabulary.numbers_of(old))
@@ -41,6 +44,7 @@ class Tables:
         numbers = self._vocabulary.numbers(b"".join(facts.packed_names for facts in files))
         self.symbols.put_new(files, numbers)
         self.chunks.put_new(files, numbers)
+        self.history.record(facts.path for facts in files)
         for facts in files:
             self.files.add(facts.path)
 
