@@ -77,6 +77,8 @@ class Memory:
             self._leaves, self._split, self.names = {}, {}, Names()
         if len(self._leaves) > MAX_LEAVES:  # the half that was used last stays
             self._leaves = dict(islice(self._leaves.items(), MAX_LEAVES // 2, None))
+        if self._spans(root.type):
+            return read_tree(self._language, text, root, self.names)
         self._text, self._split_now = text, {}
         parts = [
             Part(node.start_byte, node.start_point[0], self._fragment(node, TOP))
@@ -85,6 +87,10 @@ class Memory:
         ]
         self._split = self._split_now
         return joined(parts)
+
+    def _spans(self, root: str) -> bool:
+        """Whether some pattern tells what stands at the top by the root around it."""
+        return re.search(rb"\(%s\b" % root.encode(), self._language.facts_source) is not None
 
     def _fragment(self, node: tree_sitter.Node, scope: Scope) -> Fragment:
         if node.has_error:  # how errors are cut up depends on what is around
