@@ -52,7 +52,7 @@ class LineIndex:
 
     def line_of(self, offset: int) -> int:
         """The line that holds a byte offset; offsets past the text count as its end."""
-        return int(np.searchsorted(self._starts, offset, side="right")) - 1
+        return int(self._starts.searchsorted(offset, side="right")) - 1
 
     def offset_of(self, line: int, character: int, encoding: Encoding) -> int:
         """Byte offset of a position. A character past the line's end means the line's end.

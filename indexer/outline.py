@@ -16,7 +16,16 @@ MAX_OUTLINES = 256
 class Outline:
     """Answers what FileFacts answers, each symbol made once."""
 
-    __slots__ = ("_by_name", "_children", "_importing", "_made", "_owned", "_table", "facts")
+    __slots__ = (
+        "_by_name",
+        "_children",
+        "_importing",
+        "_made",
+        "_owned",
+        "_stars",
+        "_table",
+        "facts",
+    )
 
     def __init__(self, facts: FileFacts) -> None:
         self.facts = facts
@@ -26,6 +35,7 @@ class Outline:
         self._children: dict[int, list[int]] = {}
         self._owned: dict[str, list[int]] | None = None
         self._importing: dict[str, list[tuple[Import, str | None]]] | None = None
+        self._stars: tuple[Import, ...] | None = None
         names = facts.names
         columns = self._table[:, [NAME, PARENT]].tolist()
         for index, (name, parent) in enumerate(columns):
@@ -56,6 +66,13 @@ class Outline:
             for index, owner in self.facts.owners:
                 self._owned.setdefault(owner, []).append(index)
         return [self.symbol(index) for index in self._owned.get(name, ())]
+
+    @property
+    def stars(self) -> tuple[Import, ...]:
+        """Imports of everything that a module has."""
+        if self._stars is None:
+            self._stars = tuple(clause for clause in self.facts.imports if clause.star)
+        return self._stars
 
     def importing(self, name: str) -> list[tuple[Import, str | None]]:
         """Imports that may give a local name its meaning, in their order.

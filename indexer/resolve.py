@@ -20,6 +20,8 @@ MAX_DEPTH = 8
 PACKAGES = ("package", "namespace")
 """Kinds of visibility in which the files of a package declare it, wherever they lie."""
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
+MANY_MODULES = 4
+"""Modules of one import from which on the table of all names is asked which define a name."""
 MAX_STARRED = 20
 """Modules of one `import *` that are searched for what they import themselves."""
 
@@ -247,21 +249,30 @@ class Resolver:
 
     def _starred(self, path: str, name: str, depth: int) -> Target | None:
         """A name that came with everything else of a module."""
-        facts = self._table.facts(path)
-        defining = self._table.paths_defining(name)
-        for clause in facts.imports if facts is not None else ():
-            if clause.star:
-                modules = [module for module in self.modules(path, clause) if module != path]
-                likely = [module for module in modules if module in defining]
-                for module in likely + modules[:MAX_STARRED]:
-                    target = self._exported(module, name, depth + 1)
-                    if target is not None:
-                        return target
-                owner = self._type_taken_apart(path, clause, depth)
-                member = self.member(owner, name) if owner is not None else None
-                if member is not None:
-                    return member
+        outline = self._outlines.get(path)
+        for clause in outline.stars if outline is not None else ():
+            modules = [module for module in self.modules(path, clause) if module != path]
+            for module in self._defining(modules, name) + modules[:MAX_STARRED]:
+                target = self._exported(module, name, depth + 1)
+                if target is not None:
+                    return target
+            owner = self._type_taken_apart(path, clause, depth)
+            member = self.member(owner, name) if owner is not None else None
+            if member is not None:
+                return member
         return None
+
+    def _defining(self, modules: list[str], name: str) -> list[str]:
+        """Those of the modules that define a name."""
+        if len(modules) > MANY_MODULES:
+            defining = self._table.paths_defining(name)
+            return [module for module in modules if module in defining]
+        outlines = [self._outlines.get(module) for module in modules]
+        return [
+            module
+            for module, outline in zip(modules, outlines, strict=True)
+            if outline is not None and outline.named(name)
+        ]
 
     def _own(self, path: str, name: str, owned: bool = False) -> Symbol | None:
         """A definition at the top of a file, or in a namespace there.

@@ -41,6 +41,20 @@ def signature_lines(lines: LineIndex, symbol: Symbol) -> list[int]:
     return [*decorators, *range(signature, min(last, signature + SIGNATURE_LINES - 1) + 1)]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Lines by their numbers, and first lines of documentation by the lines they stand at."""
+
+    shown: dict[int, str]
+    summaries: dict[int, str]
+
+    def text(self) -> str:
+        """All of it, in no particular order: for counting."""
+        return "".join(
+            f"{line}\n" for part in (self.shown, self.summaries) for line in part.values()
+        )
+
+
 class Skeleton:
     """Signatures of one file, in the order of the file; grows as more of them are wanted."""
 
@@ -50,32 +64,33 @@ class Skeleton:
         self._shown: dict[int, str] = {}
         self._summaries: dict[int, str] = {}
 
-    def with_symbol(self, symbol: Symbol, explained: bool) -> Skeleton:
-        """This one and a symbol, with the first line of its documentation if `explained`."""
-        more = Skeleton(self._lines, self._facts)
-        more._shown, more._summaries = dict(self._shown), dict(self._summaries)
-        more.show(symbol, explained)
-        return more
-
     def show(self, symbol: Symbol, explained: bool = True) -> None:
+        """Adds a symbol, with the first line of its documentation if `explained`."""
+        self.take(self.rows_of(symbol, explained))
+
+    def rows_of(self, symbol: Symbol, explained: bool) -> Rows:
+        """What a symbol would add."""
         numbers = signature_lines(self._lines, symbol)
-        for line in numbers:
-            if line not in self._shown:
-                self._shown[line] = line_text(self._lines, line)
+        shown = {line: line_text(self._lines, line) for line in numbers if line not in self._shown}
         summary = ""
         if explained:
             text = self._lines.text
             summary = _summary(text[symbol.docstring_start : symbol.docstring_end])
         if not summary:
-            return
+            return Rows(shown, {})
         language = languages()[self._facts.language]
         if language.docstring == "above":
-            indent = " " * _indent(self._shown[numbers[0]])
-            self._summaries[numbers[0]] = f"{indent}{language.line_comment} {summary}"
-        elif self._lines.line_of(symbol.docstring_start) not in numbers:
-            first = self._lines.line_of(symbol.docstring_start)
-            indent = " " * _indent(line_text(self._lines, first))
-            self._summaries[numbers[-1]] = f'{indent}"""{summary}"""'
+            indent = " " * _indent(line_text(self._lines, numbers[0]))
+            return Rows(shown, {numbers[0]: f"{indent}{language.line_comment} {summary}"})
+        first = self._lines.line_of(symbol.docstring_start)
+        if first in numbers:
+            return Rows(shown, {})
+        indent = " " * _indent(line_text(self._lines, first))
+        return Rows(shown, {numbers[-1]: f'{indent}"""{summary}"""'})
+
+    def take(self, rows: Rows) -> None:
+        self._shown.update(rows.shown)
+        self._summaries.update(rows.summaries)
 
     def text(self) -> str:
         order = sorted(self._shown)

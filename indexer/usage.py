@@ -72,7 +72,7 @@ class Usage:
         self._words = words
         self._beside = _beside(files, path)
         self._after: dict[str, dict[str, float]] = {}
-        self._rarity: dict[str, float] = {}
+        self._common: dict[str, float] = {}
 
     def after(self, receiver: str) -> dict[str, float]:
         """How usual names are behind a receiver, in this file and in those beside it."""
@@ -95,21 +95,28 @@ class Usage:
     def alike(self, name: str) -> float:
         """How much of a name's words the lines around the cursor have, from 0 to 1."""
         parts = name_parts(name) or (name.lower(),)
+        words = self._words
+        if not any(part in words for part in parts):
+            return 0.0
         total = shared = 0.0
         for part in parts:
-            rarity = self._rarity.get(part)
-            if rarity is None:
-                rarity = self._rarity[part] = 1.0 / math.log(4.0 + self._frequency(part))
+            rarity = 1.0 / (1.0 + self._commonness(part))
             total += rarity
-            shared += rarity * self._words.get(part, 0.0)
-        return shared / total if total else 0.0
+            shared += rarity * words.get(part, 0.0)
+        return shared / total
+
+    def _commonness(self, word: str) -> float:
+        known = self._common.get(word)
+        if known is None:
+            known = self._common[word] = math.log1p(self._frequency(word))
+        return known
 
     def ranked(self, receiver: str, names: Iterable[str], typed: str = "") -> list[str]:
         """Names behind a receiver, the likeliest first; only those that go on as typed."""
         after = self.after(receiver)
         scores = {
             name: after.get(name, 0.0)
-            + ANYWHERE * math.log1p(self._frequency(name))
+            + ANYWHERE * self._commonness(name)
             + WORDS * self.alike(name)
             for name in names
             if name.startswith(typed)
