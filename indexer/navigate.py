@@ -224,7 +224,7 @@ class Navigator:
                 around = facts.symbol(meaning.parent)
                 if around.kind not in CONTAINERS:  # a function's own function
                     return [home]
-        others = self._repository.chunks.paths_with(wanted.name.lstrip("#")) | {home}
+        others = self._repository.table.paths_using(wanted.name) | {home}
         language = self._repository.table.facts(path)
         family = languages()[language.language].imports_of if language is not None else ""
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from indexer import ByteEdit, Edit
 from indexer.symbol_search import (
@@ -14,6 +15,7 @@ from indexer.symbol_search import (
     EXACT,
     GAP,
     IN_A_ROW,
+    LONGER,
     LOWER,
     MATCH,
     PREFIX,
@@ -58,7 +60,8 @@ def found(query: str, limit: int = 8) -> list[str]:
         ("QS", ["QuerySet", "QuestSettings"]),
         ("goc", ["QuerySet.get_or_create"]),
         ("get", ["QuerySet.get", "Query.get", "get_query_set"]),
-        ("Query.get", ["QuerySet.get", "Query.get"]),
+        ("Query.get", ["Query.get", "QuerySet.get"]),
+        ("other.forg", ["forget"]),
         ("models.gather", ["gather"]),
         ("qset::crea", ["QuerySet.create"]),
         ("hs", ["HTTPServer"]),
@@ -99,7 +102,7 @@ NAMES = st.text("abAB_1", min_size=1, max_size=9)
 
 def plain_score(name: str, query: str) -> float | None:
     """The best of all ways to place the query in the name, one by one; None if there is none."""
-    starts = word_starts(matrix([name]))[0]
+    starts = word_starts(matrix([name]))[:, 0]
 
     def best(position: int, number: int, last: int | None) -> float | None:
         if number == len(query):
@@ -126,12 +129,12 @@ def plain_score(name: str, query: str) -> float | None:
         return None
     prefix = name.lower().startswith(query.lower())
     exact = name.lower() == query.lower()
-    return placed + PREFIX * prefix + EXACT * exact - 0.3 * (len(name) - len(query))
+    return placed + PREFIX * prefix + EXACT * exact - LONGER * (len(name) - len(query))
 
 
-def matrix(names: list[str]) -> np.ndarray:
+def matrix(names: list[str]) -> NDArray[np.uint8]:
     blob = b"".join(name.encode().ljust(WIDTH, b"\0") for name in names)
-    return np.frombuffer(blob, np.uint8).reshape(-1, WIDTH)
+    return np.frombuffer(blob, np.uint8).reshape(-1, WIDTH).T
 
 
 @settings(max_examples=200, deadline=None)
