@@ -102,7 +102,8 @@ from '../store'
 from './helper'
     helper as aid
 from './all' star
-from 'fs' binds fs
+from 'fs'
+    default as fs binds fs
 from ''
     Named as default\
 """),

@@ -16,6 +16,90 @@
   (#eq? @exports "exports")) @definition.function
 (assignment_expression
   left: (member_expression
+    object: (member_expression
+      object: (identifier) @holder
+      property: (property_identifier) @exports)
+    property: (property_identifier) @name)
+  right: [(function_expression body: (_) @body) (arrow_function body: (_) @body)]
+  (#eq? @holder "module") (#eq? @exports "exports")) @definition.function
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @exports
+    property: (property_identifier) @name)
+  right: [
+    (number) (string) (template_string) (object) (array) (call_expression)
+    (new_expression constructor: (_) @type)
+  ]
+  (#eq? @exports "exports")) @definition.variable
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @holder
+    property: (property_identifier) @exports)
+  right: (function_expression name: (identifier) @name body: (_) @body)
+  (#eq? @holder "module") (#eq? @exports "exports")) @definition.function
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @holder
+    property: (property_identifier) @exports)
+  right: (object (pair
+    key: (property_identifier) @name
+    value: [(function_expression body: (_) @body) (arrow_function body: (_) @body)]) @definition.function)
+  (#eq? @holder "module") (#eq? @exports "exports"))
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @holder
+    property: (property_identifier) @exports)
+  right: (object (pair
+    key: (property_identifier) @name
+    value: [
+      (number) (string) (template_string) (object) (array) (true) (false)
+      (new_expression constructor: (_) @type)
+    ]) @definition.variable)
+  (#eq? @holder "module") (#eq? @exports "exports"))
+
+; Members of an object that has a name. What has none is called `default` if it is exported so.
+(variable_declarator
+  name: (identifier) @owner
+  value: (object (pair
+    key: [(property_identifier) (string)] @name
+    value: [(function_expression body: (_) @body) (arrow_function body: (_) @body)]) @definition.method))
+(variable_declarator
+  name: (identifier) @owner
+  value: (object (pair
+    key: [(property_identifier) (string)] @name
+    value: (new_expression constructor: (_) @type)?) @definition.variable))
+(export_statement
+  "default" @owner
+  value: (object (pair
+    key: [(property_identifier) (string)] @name
+    value: [(function_expression body: (_) @body) (arrow_function body: (_) @body)]) @definition.method))
+(export_statement
+  "default" @owner
+  value: (object (pair
+    key: [(property_identifier) (string)] @name
+    value: (new_expression constructor: (_) @type)?) @definition.variable))
+(export_statement
+  "default" @name
+  value: [
+    (function_expression !name body: (_) @body)
+    (generator_function !name body: (_) @body)
+    (arrow_function body: (_) @body)
+  ]) @definition.function
+(export_statement
+  "default" @name
+  value: (class !name (class_heritage)? @bases body: (class_body) @body)) @definition.class
+(export_statement
+  "default" @name
+  value: [(object) (array) (call_expression) (new_expression constructor: (_) @type)]) @definition.variable
+(call_expression
+  function: (member_expression
+    object: (identifier) @registry
+    property: (property_identifier) @define)
+  arguments: (arguments . (string) @name . (identifier)? @type)
+  (#eq? @registry "customElements") (#eq? @define "define")) @definition.element
+
+(assignment_expression
+  left: (member_expression
     object: (this) @receiver
     property: [(property_identifier) (private_property_identifier)] @name)
   right: (new_expression constructor: (_) @type)?) @definition.member
@@ -40,7 +124,7 @@
   !source)
 (export_statement "default" @exported.default value: (identifier) @imported @import)
 (variable_declarator
-  name: (identifier) @binds
+  name: (identifier) @binds @default
   value: (call_expression
     function: (identifier) @require
     arguments: (arguments . (string) @module))
@@ -51,6 +135,58 @@
     function: (identifier) @require
     arguments: (arguments . (string) @module))
   (#eq? @require "require")) @import
+(variable_declarator
+  name: (object_pattern (pair_pattern
+    key: (property_identifier) @imported
+    value: (identifier) @alias))
+  value: (call_expression
+    function: (identifier) @require
+    arguments: (arguments . (string) @module))
+  (#eq? @require "require")) @import
+(expression_statement
+  (call_expression
+    function: (identifier) @require
+    arguments: (arguments . (string) @module))
+  (#eq? @require "require")) @import
+(variable_declarator
+  name: (identifier) @binds
+  value: (await_expression
+    (call_expression function: (import) arguments: (arguments . (string) @module)))) @import
+(variable_declarator
+  name: (object_pattern (shorthand_property_identifier_pattern) @imported)
+  value: (await_expression
+    (call_expression function: (import) arguments: (arguments . (string) @module)))) @import
+(call_expression function: (import) arguments: (arguments . (string) @module)) @import
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @holder
+    property: (property_identifier) @exports @exported.default)
+  right: [(identifier) @imported @import (function_expression name: (identifier) @imported @import)]
+  (#eq? @holder "module") (#eq? @exports "exports"))
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @holder
+    property: (property_identifier) @exports)
+  right: (object (pair
+    key: (property_identifier) @alias
+    value: (identifier) @imported @import))
+  (#eq? @holder "module") (#eq? @exports "exports"))
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @holder
+    property: (property_identifier) @exports)
+  right: (object (pair
+    key: (property_identifier) @binds
+    value: (call_expression
+      function: (identifier) @require
+      arguments: (arguments . (string) @module))) @import)
+  (#eq? @holder "module") (#eq? @exports "exports") (#eq? @require "require"))
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @exports
+    property: (property_identifier) @alias)
+  right: (identifier) @imported @import
+  (#eq? @exports "exports"))
 
 (comment) @comment
 

@@ -12,6 +12,16 @@
 (generator_function_declaration
   name: (identifier) @name
   body: (statement_block) @body) @definition.function
+(variable_declarator
+  name: (identifier) @owner
+  value: (object (method_definition
+    name: (property_identifier) @name
+    body: (statement_block) @body) @definition.method))
+(export_statement
+  "default" @owner
+  value: (object (method_definition
+    name: (property_identifier) @name
+    body: (statement_block) @body) @definition.method))
 (method_definition
   name: [(property_identifier) (private_property_identifier)] @name
   body: (statement_block) @body) @definition.method
@@ -21,6 +31,12 @@
     (arrow_function body: (_) @body)
     (function_expression body: (_) @body)
   ]) @definition.function
+(assignment_expression
+  left: (member_expression
+    object: (identifier) @owner
+    property: (property_identifier) @name)
+  right: [(function_expression body: (_) @body) (arrow_function body: (_) @body)]
+  (#not-match? @owner "^(exports|module)$")) @definition.method
 (field_definition
   property: [(property_identifier) (private_property_identifier)] @name
   value: [

@@ -33,6 +33,60 @@
 (function_signature
   name: (identifier) @name
   return_type: (type_annotation)? @type) @definition.function
+(variable_declarator
+  name: (identifier) @owner
+  value: [
+    (object (method_definition
+      name: (property_identifier) @name
+      return_type: (type_annotation)? @type
+      body: (statement_block) @body) @definition.method)
+    (as_expression (object (method_definition
+      name: (property_identifier) @name
+      return_type: (type_annotation)? @type
+      body: (statement_block) @body) @definition.method))
+    (satisfies_expression (object (method_definition
+      name: (property_identifier) @name
+      return_type: (type_annotation)? @type
+      body: (statement_block) @body) @definition.method))
+  ])
+(variable_declarator
+  name: (identifier) @owner
+  value: [
+    (object (pair
+      key: [(property_identifier) (string)] @name
+      value: [
+        (arrow_function return_type: (type_annotation)? @type body: (_) @body)
+        (function_expression return_type: (type_annotation)? @type body: (_) @body)
+      ]) @definition.method)
+    (as_expression (object (pair
+      key: [(property_identifier) (string)] @name
+      value: [
+        (arrow_function return_type: (type_annotation)? @type body: (_) @body)
+        (function_expression return_type: (type_annotation)? @type body: (_) @body)
+      ]) @definition.method))
+    (satisfies_expression (object (pair
+      key: [(property_identifier) (string)] @name
+      value: [
+        (arrow_function return_type: (type_annotation)? @type body: (_) @body)
+        (function_expression return_type: (type_annotation)? @type body: (_) @body)
+      ]) @definition.method))
+  ])
+(variable_declarator
+  name: (identifier) @owner
+  value: [
+    (as_expression (object (pair
+      key: [(property_identifier) (string)] @name
+      value: (new_expression constructor: (_) @type)?) @definition.variable))
+    (satisfies_expression (object (pair
+      key: [(property_identifier) (string)] @name
+      value: (new_expression constructor: (_) @type)?) @definition.variable))
+  ])
+(export_statement
+  "default" @owner
+  value: (object (method_definition
+    name: (property_identifier) @name
+    return_type: (type_annotation)? @type
+    body: (statement_block) @body) @definition.method))
 (method_definition
   name: [(property_identifier) (private_property_identifier)] @name
   return_type: (type_annotation)? @type
@@ -72,6 +126,9 @@
   value: (new_expression constructor: (_) @type)?) @definition.variable
 
 ; Imports. The matches of one statement are put together.
+(import_statement
+  (import_require_clause (identifier) @binds @default source: (string) @module)) @import
+(export_statement "=" @exported.default (identifier) @imported @import)
 (export_statement
   "default" @exported.default
   declaration: (_ name: [(identifier) (type_identifier)] @imported @import))
