@@ -280,6 +280,8 @@ class FileFacts:
             # What is assigned to a table or an object inside of a function is no part of that.
             if not owner or KINDS[table[parent, KIND]] not in (Kind.FUNCTION, Kind.METHOD):
                 parts.append(self.names[table[parent, NAME]])
+            if around := self.owner_of(parent):
+                parts.append(around)
             parent = int(table[parent, PARENT])
         return ".".join(reversed(parts))
 

@@ -240,6 +240,9 @@ include/store.h (type of s)
     typedef struct store { int size; char *name; } store_t;
 include/store.h (definition of LIMIT)
     #define LIMIT 10
+include/store.h (definition of store_t)
+    // Keeps.
+    typedef struct store { int size; char *name; } store_t;
 include/store.h (definition of store_open)
     store_t *store_open(const char *name);
 """),

@@ -175,6 +175,7 @@ def test_java_symbols() -> None:
     check_symbols(
         sample("Person.java"),
         snapshot("""\
+module app.people | package app.people;
 class Person <Base Named Comparable> | @Entity(name = "é") public class Per | /** * A person. */
 field Person.LIMIT <int> | private static final int LIMIT = 10;
 field Person.stores <List Store> | private List<Store> stores, others;
@@ -188,7 +189,9 @@ method Person.Color.x <void> | void x()
 interface Person.Visitor <A B> | interface Visitor extends A, B
 method Person.Visitor.visit <void> | void visit(Person<?> who);
 field Person.Visitor.MAX <int> | int MAX = 3;
-class Person.Point <Named> | record Point(int x, int y) implement\
+class Person.Point <Named> | record Point(int x, int y) implement
+field Person.Point.x <int> | int x
+field Person.Point.y <int> | int y\
 """),
     )
 
@@ -215,6 +218,7 @@ constant Red <Color> | Red Color = iota
 constant Green | Green
 variable cache <Cache> | cache = &Cache{}
 class Person | Person struct | // Person is a person. /
+field Person.Base <Base> | Base
 field Person.name <string> | name string
 field Person.store <st.Store> | store *st.Store
 interface Named | Named interface { Name() string }
@@ -303,6 +307,7 @@ field color.RED | RED
 field color.GREEN | GREEN = 2
 variable count <int> | static int count = 0, other;
 variable other <int> | static int count = 0, other;
+variable names <char> | extern const char *names[];
 function declared <int> | int declared(person_t *who);
 function full <char> | char *full(person_t *who, int n) | /* Full name. */\
 """),

@@ -21,6 +21,14 @@
   name: (field_identifier) @name
   result: (_)? @type) @definition.method
 (field_declaration name: (field_identifier) @name type: (_) @type) @definition.field
+(field_declaration
+  !name
+  type: [
+    (type_identifier) @name @type
+    (qualified_type name: (type_identifier) @name) @type
+    (generic_type type: (type_identifier) @name) @type
+    (generic_type type: (qualified_type name: (type_identifier) @name)) @type
+  ]) @definition.field
 (const_spec name: (identifier) @name type: (_)? @type) @definition.constant
 (var_spec
   name: (identifier) @name

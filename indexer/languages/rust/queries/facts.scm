@@ -25,11 +25,31 @@
   type: [
     (type_identifier) @name
     (generic_type type: (type_identifier) @name)
+    (generic_type type: (scoped_type_identifier name: (type_identifier) @name))
     (scoped_type_identifier name: (type_identifier) @name)
+    (primitive_type) @name
+    (reference_type type: [
+      (type_identifier) @name
+      (primitive_type) @name
+      (generic_type type: (type_identifier) @name)
+      (generic_type type: (scoped_type_identifier name: (type_identifier) @name))
+      (scoped_type_identifier name: (type_identifier) @name)
+      (dynamic_type trait: (type_identifier) @name)
+      (array_type element: [(type_identifier) (primitive_type)] @name)
+    ])
+    (pointer_type type: [(type_identifier) (primitive_type)] @name)
+    (array_type element: [(type_identifier) (primitive_type)] @name)
+    (dynamic_type trait: [
+      (type_identifier) @name
+      (scoped_type_identifier name: (type_identifier) @name)
+      (generic_type type: (type_identifier) @name)
+    ])
   ]
   body: (declaration_list) @body) @definition.extension
 (type_item name: (type_identifier) @name type: (_) @type) @definition.type
-(associated_type name: (type_identifier) @name) @definition.field
+(associated_type
+  name: (type_identifier) @name
+  bounds: (trait_bounds)? @bases) @definition.type
 (const_item name: (identifier) @name type: (_) @type) @definition.constant
 (static_item name: (identifier) @name type: (_) @type) @definition.variable
 (field_declaration name: (field_identifier) @name type: (_) @type) @definition.field
