@@ -29,6 +29,7 @@ from indexer.facts import (
     packed_imports,
 )
 from indexer.fragments import Fragment, Parameter
+from indexer.hiding import without_secrets
 from indexer.language import Language
 from indexer.line_index import line_starts
 from indexer.names import Names
@@ -81,7 +82,7 @@ def assemble(
     chunks, tokens = chunks_of(mask_ranges(text, blocks), symbols, starts)
     chunk_rows, chunk_terms, table = _chunk_columns(chunks, table)
     import_rows, imports = packed_imports(whole.imports)
-    return FileFacts(
+    facts = FileFacts(
         path=path,
         language=language.name,
         digest=digest_of(text),
@@ -99,6 +100,7 @@ def assemble(
         secrets=tuple(sorted((*blocks, *tokens))),
         has_errors=has_errors,
     )
+    return without_secrets(facts, text)
 
 
 def digest_of(text: bytes) -> bytes:
