@@ -68,9 +68,9 @@ class NeedSearch:
         self.deadline = deadline
         self.resolver = repository.resolver()
         self.usage = Usage(
-            repository.table.facts,
+            facts,
+            repository.written,
             repository.files,
-            document.path,
             around.line,
             repository.chunks.chunk_frequency,
             around.words,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from indexer.facts import NAME, PARENT, FileFacts, Import, Symbol
+from indexer.snippet import Rows
 
 MAX_OUTLINES = 256
 
@@ -25,10 +26,12 @@ class Outline:
         "_stars",
         "_table",
         "facts",
+        "rows",
     )
 
     def __init__(self, facts: FileFacts) -> None:
         self.facts = facts
+        self.rows: dict[tuple[int, bool], Rows] = {}  # of symbols shown, with summaries or without
         self._table = facts.table
         self._made: dict[int, Symbol] = {}
         self._by_name: dict[str, list[int]] = {}

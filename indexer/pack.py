@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from indexer.facts import TYPES, Symbol
+from indexer.line_index import LineIndex
 from indexer.needs import CONSTRUCTORS, Need
 from indexer.outline import Outline
 from indexer.repository import Repository
-from indexer.snippet import Rows, Skeleton, Snippet
+from indexer.snippet import Rows, Skeleton, Snippet, rows_of
 
 LAYERS = (1_024, 4_096, 16_384)
 LEAST = 0.02
@@ -57,6 +58,7 @@ class Packer:
         self._count = count
         self._late = late
         self.shown: set[tuple[str, int]] = set(shown)
+        self._texts: dict[str, LineIndex | None] = {}
 
     def layer(self, items: list[Item], room: int) -> list[Snippet]:
         """Snippets of at most `room` tokens together; `items` are sorted, the heaviest first."""
@@ -80,26 +82,40 @@ class Packer:
     def _add(self, sheets: dict[str, Sheet], item: Item, room: int) -> int:
         """Adds an item if it fits; returns what it costs, 0 if its text is gone."""
         path = item.symbol.path
-        sheet = sheets.get(path)
         outline = self._repository.outlines.get(path)
-        lines = self._repository.sources.lines(path)
+        lines = self._lines(path)
         if outline is None or lines is None:
             return 0
-        skeleton = sheet.skeleton if sheet is not None else Skeleton(lines, outline.facts)
-        rows = skeleton.rows_of(item.symbol, explained=item.within is None)
+        rows = [_rows(outline, lines, item.symbol, item.within is None)]
         if item.within is not None:
-            head = skeleton.rows_of(item.within, explained=False)
-            rows = Rows(head.shown | rows.shown, rows.summaries)
-        cost = self._count(rows.text())
+            rows.insert(0, _rows(outline, lines, item.within, False))
+        sheet = sheets.get(path) or Sheet(Skeleton(lines, outline.facts))
+        cost = self._count(sheet.skeleton.added(*rows))
         if cost > room:
             return cost
-        if sheet is None:
-            name = item.symbol.qualified_name
-            sheet = sheets[path] = Sheet(skeleton, score=item.weight, name=name)
-        sheet.skeleton.take(rows)
+        if path not in sheets:
+            sheet.score, sheet.name = item.weight, item.symbol.qualified_name
+            sheets[path] = sheet
+        for one in rows:
+            sheet.skeleton.take(one)
         sheet.reasons[item.why] = None
         self.shown.add((path, item.symbol.index))
         return cost
+
+    def _lines(self, path: str) -> LineIndex | None:
+        """The text of a file, asked for once."""
+        if path not in self._texts:
+            self._texts[path] = self._repository.sources.lines(path)
+        return self._texts[path]
+
+
+def _rows(outline: Outline, lines: LineIndex, symbol: Symbol, explained: bool) -> Rows:
+    """The rows of a symbol, kept with the outline: both are of the same text."""
+    key = (symbol.index, explained)
+    rows = outline.rows.get(key)
+    if rows is None:
+        rows = outline.rows[key] = rows_of(lines, outline.facts, symbol, explained)
+    return rows
 
 
 def items_of(repository: Repository, needs: Iterable[Need]) -> list[Item]:

@@ -11,6 +11,7 @@ from indexer.outline import Outlines
 from indexer.resolve import Resolver
 from indexer.symbol_table import SymbolTable
 from indexer.texts import Sources
+from indexer.usage import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,12 @@ class Repository:
     is_open: Callable[[str], bool]
     outlines: Outlines = field(init=False)
     sources: Sources = field(init=False)
+    written: Written = field(init=False)
 
     def __post_init__(self) -> None:
         facts_of = self.table.facts
         object.__setattr__(self, "outlines", Outlines(facts_of))
+        object.__setattr__(self, "written", Written(facts_of))
         object.__setattr__(self, "sources", Sources(self.current_text, facts_of, self.is_open))
 
     def resolver(self) -> Resolver:

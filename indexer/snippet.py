@@ -48,11 +48,25 @@ class Rows:
     shown: dict[int, str]
     summaries: dict[int, str]
 
-    def text(self) -> str:
-        """All of it, in no particular order: for counting."""
-        return "".join(
-            f"{line}\n" for part in (self.shown, self.summaries) for line in part.values()
-        )
+
+def rows_of(lines: LineIndex, facts: FileFacts, symbol: Symbol, explained: bool) -> Rows:
+    """The signature of a symbol, with the first line of its documentation if `explained`."""
+    numbers = signature_lines(lines, symbol)
+    shown = {line: line_text(lines, line) for line in numbers}
+    summary = ""
+    if explained:
+        summary = _summary(lines.text[symbol.docstring_start : symbol.docstring_end])
+    if not summary:
+        return Rows(shown, {})
+    language = languages()[facts.language]
+    if language.docstring == "above":
+        indent = " " * _indent(shown[numbers[0]])
+        return Rows(shown, {numbers[0]: f"{indent}{language.line_comment} {summary}"})
+    first = lines.line_of(symbol.docstring_start)
+    if first in numbers:
+        return Rows(shown, {})
+    indent = " " * _indent(line_text(lines, first))
+    return Rows(shown, {numbers[-1]: f'{indent}"""{summary}"""'})
 
 
 class Skeleton:
@@ -65,32 +79,28 @@ class Skeleton:
         self._summaries: dict[int, str] = {}
 
     def show(self, symbol: Symbol, explained: bool = True) -> None:
-        """Adds a symbol, with the first line of its documentation if `explained`."""
-        self.take(self.rows_of(symbol, explained))
-
-    def rows_of(self, symbol: Symbol, explained: bool) -> Rows:
-        """What a symbol would add."""
-        numbers = signature_lines(self._lines, symbol)
-        shown = {line: line_text(self._lines, line) for line in numbers if line not in self._shown}
-        summary = ""
-        if explained:
-            text = self._lines.text
-            summary = _summary(text[symbol.docstring_start : symbol.docstring_end])
-        if not summary:
-            return Rows(shown, {})
-        language = languages()[self._facts.language]
-        if language.docstring == "above":
-            indent = " " * _indent(line_text(self._lines, numbers[0]))
-            return Rows(shown, {numbers[0]: f"{indent}{language.line_comment} {summary}"})
-        first = self._lines.line_of(symbol.docstring_start)
-        if first in numbers:
-            return Rows(shown, {})
-        indent = " " * _indent(line_text(self._lines, first))
-        return Rows(shown, {numbers[-1]: f'{indent}"""{summary}"""'})
+        """Adds a symbol."""
+        self.take(rows_of(self._lines, self._facts, symbol, explained))
 
     def take(self, rows: Rows) -> None:
         self._shown.update(rows.shown)
         self._summaries.update(rows.summaries)
+
+    def added(self, *rows: Rows) -> str:
+        """The lines that are not here yet, for counting."""
+        new = {
+            line: text
+            for one in rows
+            for line, text in one.shown.items()
+            if line not in self._shown
+        }
+        notes = [
+            text
+            for one in rows
+            for line, text in one.summaries.items()
+            if line not in self._summaries
+        ]
+        return "".join([f"{text}\n" for text in (*new.values(), *notes)])
 
     def text(self) -> str:
         order = sorted(self._shown)

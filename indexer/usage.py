@@ -19,6 +19,7 @@ from indexer.files import FileTable, closeness, name_of, parent_of
 MAX_BESIDE, MAX_NAMESAKES = 12, 8
 TOO_MANY = 300
 """So many files of one name have nothing in common."""
+MAX_KEPT = 4_000
 MAX_USES = 200
 """Uses of one name in one file that are looked at."""
 OWN, BESIDE, ANYWHERE, WORDS = 1.0, 1.6, 0.25, 3.0
@@ -48,14 +49,34 @@ def written_after(facts: FileFacts, name: str, skip: tuple[int, int] = (0, 0)) -
     return found
 
 
+class Written:
+    """What `written_after` found in files other than the one at hand, kept between queries."""
+
+    def __init__(self, facts_of: Callable[[str], FileFacts | None]) -> None:
+        self._facts_of = facts_of
+        self._kept: dict[tuple[str, str], tuple[FileFacts, dict[str, int]]] = {}
+
+    def after(self, path: str, name: str) -> dict[str, int]:
+        facts = self._facts_of(path)
+        known = self._kept.pop((path, name), None)
+        if facts is None:
+            return {}
+        if known is None or known[0] is not facts:
+            known = facts, written_after(facts, name)
+            if len(self._kept) >= MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
+        self._kept[path, name] = known  # at the end, as the one used last
+        return known[1]
+
+
 class Usage:
     """Ranks names that may be written at one place."""
 
     def __init__(
         self,
-        facts_of: Callable[[str], FileFacts | None],
+        facts: FileFacts,
+        written: Written,
         files: FileTable,
-        path: str,
         skip: tuple[int, int],
         frequency: Callable[[str], int],
         words: Mapping[str, float],
@@ -65,12 +86,12 @@ class Usage:
         `frequency` says in how many pieces of the repository a word occurs, `words` how near the
         words of the lines around the cursor are, 1 for the nearest.
         """
-        self._facts_of = facts_of
-        self._path = path
+        self._facts = facts
+        self._written = written
         self._skip = skip
         self._frequency = frequency
         self._words = words
-        self._beside = _beside(files, path)
+        self._beside = _beside(files, facts.path)
         self._after: dict[str, dict[str, float]] = {}
         self._common: dict[str, float] = {}
 
@@ -79,14 +100,11 @@ class Usage:
         known = self._after.get(receiver)
         if known is None:
             known = self._after[receiver] = {}
-            facts = self._facts_of(self._path)
-            if facts is not None:
-                for name, count in written_after(facts, receiver, self._skip).items():
-                    known[name] = OWN * math.log1p(count)
+            for name, count in written_after(self._facts, receiver, self._skip).items():
+                known[name] = OWN * math.log1p(count)
             files: dict[str, int] = {}
             for path in self._beside:
-                facts = self._facts_of(path)
-                for name in written_after(facts, receiver) if facts is not None else ():
+                for name in self._written.after(path, receiver):
                     files[name] = files.get(name, 0) + 1
             for name, count in files.items():
                 known[name] = known.get(name, 0.0) + BESIDE * math.log1p(count)
