@@ -10,6 +10,9 @@ from indexer.files import FileTable
 
 STATEMENT = re.compile(r"import\s+(static\s+)?([\w.]+?)(\s*\.\s*\*)?\s*;?\s*$")
 
+ENDINGS = (".java", ".kt", ".scala")
+"""A package has parts in other languages of the same machine too."""
+
 
 def split(statement: str) -> list[tuple[str, int, tuple[tuple[str, str], ...], str, bool]]:
     """`import a.b.C;` takes C from the package a.b; `import a.b.*;` takes all of it."""
@@ -27,8 +30,10 @@ def candidates(clause: Import, importer: str, files: FileTable) -> Iterator[str]
     """Files that an import may mean, likeliest first."""
     folder = clause.module.replace(".", "/")
     for name, _ in clause.names:
-        yield from files.ending_with(f"{folder}/{name}.java", near=importer)
-    yield from files.ending_with(f"{folder}.java", near=importer)  # a class in a class, or static
+        for ending in ENDINGS:
+            yield from files.ending_with(f"{folder}/{name}{ending}", near=importer)
+    for ending in ENDINGS:  # a class in a class, or static
+        yield from files.ending_with(f"{folder}{ending}", near=importer)
     if clause.star:
         for found in files.folders_ending_with(folder, near=importer):
-            yield from (path for path in files.in_folder(found) if path.endswith(".java"))
+            yield from (path for path in files.in_folder(found) if path.endswith(ENDINGS))

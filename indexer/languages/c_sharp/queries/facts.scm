@@ -108,6 +108,14 @@
 (struct_declaration (parameter_list
   (parameter type: (_) @type name: (identifier) @name) @definition.field))
 
+; Headers of what is not finished or does not parse.
+(ERROR "namespace" . (qualified_name) @name) @definition.module
+(ERROR "class" . (identifier) @name) @definition.class
+(ERROR "struct" . (identifier) @name) @definition.class
+(ERROR "record" . (identifier) @name) @definition.class
+(ERROR "interface" . (identifier) @name) @definition.interface
+(ERROR "enum" . (identifier) @name) @definition.enum
+
 (using_directive) @import
 (comment) @comment
 

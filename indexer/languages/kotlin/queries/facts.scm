@@ -108,6 +108,22 @@
   .
   [(user_type) (nullable_type) (function_type) (parenthesized_type)] @type) @definition.field
 
+(infix_expression
+  .
+  (identifier) @_annotation
+  .
+  (identifier) @_class
+  .
+  (identifier) @name
+  (#eq? @_annotation "annotation")
+  (#eq? @_class "class")) @definition.interface
+
+; Headers of what is not finished or does not parse.
+(ERROR "interface" . (identifier) @name) @definition.interface
+(ERROR "class" . (identifier) @name) @definition.class
+(ERROR "object" . (identifier) @name) @definition.class
+(ERROR "fun" . (identifier) @name @definition.function)
+
 (import) @import
 [(line_comment) (block_comment)] @comment
 

@@ -23,7 +23,7 @@
   type: (_)? @type
   (const_element . (name) @name)) @definition.constant
 (function_call_expression
-  function: (name) @_define
+  function: [(name) @_define (qualified_name (name) @_define)]
   arguments: (arguments . (argument (string (string_content) @name)))
   (#eq? @_define "define")) @definition.constant
 (function_definition
@@ -61,6 +61,13 @@
 (simple_parameter
   type: (_) @type
   name: (variable_name (name) @parameter))
+
+; Headers of what is not finished or does not parse.
+(ERROR "class" . (name) @name) @definition.class
+(ERROR "trait" . (name) @name) @definition.class
+(ERROR "interface" . (name) @name) @definition.interface
+(ERROR "enum" . (name) @name) @definition.enum
+(ERROR "function" . (name) @name @definition.function)
 
 (namespace_use_declaration) @import
 (include_expression) @import

@@ -44,7 +44,7 @@
 (singleton_method
   name: (_) @name
   body: (_)? @body) @definition.function
-(alias name: [(identifier) (constant) (setter) (operator)] @name) @definition.function
+(alias name: [(identifier) (constant) (setter) (operator) (simple_symbol)] @name) @definition.function
 (call
   method: (identifier) @_alias
   arguments: (argument_list . [(simple_symbol) @name (string (string_content) @name)])
@@ -87,6 +87,17 @@
 (operator_assignment
   left: [(instance_variable) (class_variable)] @name
   right: (call receiver: [(constant) (scope_resolution)] @type)?) @definition.member
+
+; Headers of what is not finished or does not parse.
+(ERROR "module" . (constant) @name) @definition.module
+(ERROR "module" . (constant) . "module" . (constant) @name) @definition.module
+(ERROR
+  "module" . (constant) . "module" . (constant) . "module" . (constant) @name) @definition.module
+(ERROR "module" . (constant) . "class" . (constant) @name) @definition.class
+(ERROR
+  "module" . (constant) . "module" . (constant) . "class" . (constant) @name) @definition.class
+(ERROR "class" . (constant) @name) @definition.class
+(ERROR "def" . (identifier) @name @definition.function)
 
 (call
   method: (identifier) @_require

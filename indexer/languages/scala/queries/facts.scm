@@ -138,6 +138,13 @@
   class_parameters: (class_parameters
     (class_parameter name: (identifier) @name @receiver) @definition.member))
 
+; Headers of what is not finished or does not parse.
+(ERROR "class" . (identifier) @name) @definition.class
+(ERROR "object" . (identifier) @name) @definition.class
+(ERROR "trait" . (identifier) @name) @definition.interface
+(ERROR "enum" . (identifier) @name) @definition.enum
+(ERROR "def" . (identifier) @name @definition.function)
+
 (import_declaration) @import
 (export_declaration) @import
 [(comment) (block_comment)] @comment
