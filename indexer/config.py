@@ -13,6 +13,10 @@ class IndexConfig:
     """A larger file on disk is left out; a larger open document is kept as text without a tree."""
     workers: int = 2
     """Processes that parse during a crawl; 0 parses in the crawling thread."""
+    max_worker_bytes: int = 1_000_000_000
+    """Memory that a worker process may take beyond what it starts with, where this can be set."""
+    max_file_seconds: float = 10.0
+    """A file or a folder that keeps a worker process busy for longer is left out."""
     follow_ignore_files: bool = True
     """Whether .gitignore, .ignore and .git/info/exclude count; .sopilkaignore always does."""
     extra_ignore: tuple[str, ...] = ()
@@ -31,5 +35,9 @@ class IndexConfig:
             raise ValueError(f"max_memory_bytes must be positive, not {self.max_memory_bytes}")
         if self.max_store_bytes <= 0:
             raise ValueError(f"max_store_bytes must be positive, not {self.max_store_bytes}")
+        if self.max_worker_bytes <= 0:
+            raise ValueError(f"max_worker_bytes must be positive, not {self.max_worker_bytes}")
+        if self.max_file_seconds <= 0:
+            raise ValueError(f"max_file_seconds must be positive, not {self.max_file_seconds}")
         if self.workers < 0:
             raise ValueError(f"workers must be 0 or more, not {self.workers}")

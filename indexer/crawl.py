@@ -7,31 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-import queue
+import stat
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from indexer.changes import FileFound, FileGone
+from indexer.files import name_of, parent_of
 from indexer.ignore import IGNORE_FILES, Rules
-from indexer.walk import Found, walk
-from indexer.worker import (
-    Extract,
-    Extracted,
-    Reply,
-    Task,
-    Walk,
-    Worker,
-    WorkerDiedError,
-    WorkerStartError,
-    perform,
-)
+from indexer.known import UNKNOWN, KnownFiles, cost_of, state_of
+from indexer.language import language_of
+from indexer.pool import GIVEN_UP, Finished, Pool
+from indexer.walk import Extracted, Listing
+from indexer.worker import Extract, Walk, facts_source, perform
 
 TASK_FILES, TASK_BYTES = 32, 400_000
-INLINE_BYTES = 100_000
-"""Changed files of less than this together are read in the crawling thread."""
-CRASHED = "the parser crashed on it"
+WALK_FOLDERS = 64
+ENOUGH_WAITING = 2_048
+"""Folders are listed on only while fewer files than this wait to be read."""
+MOST_WAITING = 50_000
+"""Of a folder with more files than this the rest is listed again later."""
+GONE_AT_A_TIME = 256
+INLINE_BYTES = 20_000
+"""Changed files of less than this together are read in the crawling thread, at once."""
+BATCHES_AHEAD = 8
+MOST_OVERTAKEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +52,58 @@ class Batch:
     changes: tuple[FileFound | FileGone, ...]
     skipped: tuple[tuple[str, str], ...]
     progress: Progress
+    moment: int = 0  # when it was made, by the crawler's count
 
 
 class Crawler:
-    """Crawls the roots of some rules. One crawl runs at a time; a later one waits for it."""
+    """Crawls the roots of some rules, and remembers what it has read.
+
+    Of crawls through folders one runs at a time and a later one waits. A few changed files are read
+    at once, also while folders are crawled.
+    """
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._known: set[str] = set()  # paths reported as found
-        self._running = threading.Lock()
-        self._cancelled = threading.Event()
+        self._shared = _Shared()
+        self._walking = threading.Lock()
+        self._reading = threading.Lock()
+        self._running: set[threading.Event] = set()  # each ends the crawl that it belongs to
 
-    def crawl(self, paths: Iterable[str] | None = None) -> Iterator[Batch]:
+    def use(self, rules: Rules) -> None:
+        """Other roots or limits, from the next crawl on. What is known of files stays."""
+        self._rules = rules
+
+    def crawl(
+        self, paths: Iterable[str] | None = None, cancelled: threading.Event | None = None
+    ) -> Iterator[Batch]:
         """Batches of all roots, or of some changed, new or deleted files and folders.
 
-        A changed ignore file means all roots. Blocks between batches; see `batches` for asyncio.
+        Files that are as they were when they were last read are not read again. A changed ignore
+        file means all roots. Blocks between batches; see `batches` for asyncio.
         """
         changed = None if paths is None else tuple(os.path.normpath(path) for path in paths)
-        if changed is not None and any(path.endswith(IGNORE_FILES) for path in changed):
+        if changed is not None and any(name_of(path) in IGNORE_FILES for path in changed):
             changed = None
-        with self._running:
-            self._cancelled.clear()
-            self._rules.forget()
-            yield from _Crawl(self._rules, self._known, self._cancelled).run(changed)
+        cancelled = cancelled or threading.Event()
+        self._running.add(cancelled)
+        try:
+            # Rules of its own: another thread may use its own meanwhile, and ignore files change.
+            rules = Rules(self._rules.roots, self._rules.config)
+            crawl = Crawl(self._shared, rules, cancelled, changed)
+            with self._reading if crawl.is_small else self._walking:
+                yield from crawl.run()
+        finally:
+            self._running.discard(cancelled)
 
     async def batches(self, paths: Iterable[str] | None = None) -> AsyncIterator[Batch]:
-        """As `crawl`, for an event loop: a thread waits, the loop gets ready-made batches."""
+        """As `crawl`, for an event loop: a thread waits, the loop gets ready-made batches.
+
+        A batch counts as taken when the next one is asked for; the files of others are read again.
+        """
         loop = asyncio.get_running_loop()
         ready: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue()
-        stopped = threading.Event()
+        waiting: deque[Batch] = deque()
+        taken, stopped = threading.Event(), threading.Event()
 
         def deliver(item: Batch | BaseException | None) -> None:
             try:
@@ -89,10 +113,16 @@ class Crawler:
 
         def work() -> None:
             try:
-                for batch in self.crawl(paths):
-                    if stopped.is_set():
-                        break
+                for batch in self.crawl(paths, stopped):
+                    waiting.append(batch)
                     deliver(batch)
+                    # After the last one all: the next crawl's changes must come after ours.
+                    ahead = 0 if batch.progress.complete else BATCHES_AHEAD
+                    while len(waiting) > ahead and not stopped.is_set():
+                        taken.wait(0.2)
+                        taken.clear()
+                    while stopped.is_set() and waiting:
+                        self._shared.doubt(waiting.popleft())
                 deliver(None)
             except BaseException as error:
                 deliver(error)
@@ -103,225 +133,276 @@ class Crawler:
                 if isinstance(item, BaseException):
                     raise item
                 yield item
+                waiting.popleft()
+                taken.set()
         finally:
             stopped.set()
-            self.cancel()
 
     def cancel(self) -> None:
-        """Ends the running crawl soon; its last batch says that it is not complete."""
-        self._cancelled.set()
+        """Ends running crawls soon; their last batches say that they are not complete."""
+        for cancelled in tuple(self._running):
+            cancelled.set()
+
+    def current(self, batch: Batch) -> Iterator[FileFound | FileGone]:
+        """The changes of a batch, without those that a later reading has overtaken by now."""
+        for change in batch.changes:
+            if not self._shared.is_overtaken(change.path, batch.moment):
+                yield change
 
 
-class _Crawl:
+class _Shared:
+    """What the crawls of a crawler share; they run in threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.known = KnownFiles()
+        self.given_up: set[str] = set()  # files that ended a worker: nobody else reads them
+        self.moment = 0
+        self._latest: dict[str, int] = {}  # files that were read beside a crawl, and when
+
+    def overtake(self, paths: Iterable[str]) -> None:
+        """These were read just now, beside a crawl that may have read them before."""
+        with self.lock:
+            self.moment += 1
+            for path in paths:
+                self._latest.pop(path, None)
+                self._latest[path] = self.moment
+            while len(self._latest) > MOST_OVERTAKEN:
+                del self._latest[next(iter(self._latest))]
+
+    def is_overtaken(self, path: str, moment: int) -> bool:
+        return self._latest.get(path, 0) > moment
+
+    def doubt(self, batch: Batch) -> None:
+        """The changes of a batch were not taken: the next crawl has to tell them again."""
+        with self.lock:
+            for change in batch.changes:
+                self.known.doubt(change.path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file to be read."""
+
+    path: str
+    size: int
+    state: int
+
+
+class Crawl:
     """One crawl: decides what to read, counts, and turns replies into batches."""
 
-    def __init__(self, rules: Rules, known: set[str], cancelled: threading.Event) -> None:
+    def __init__(
+        self,
+        shared: _Shared,
+        rules: Rules,
+        cancelled: threading.Event,
+        changed: tuple[str, ...] | None,
+    ) -> None:
+        self._shared = shared
+        self._known = shared.known
         self._rules = rules
-        self._known = known
         self._cancelled = cancelled
+        self._is_whole = changed is None
         self._found = self._done = self._skipped = 0
-        self._seen: set[str] = set()
-        self._waiting: list[Found] = []
+        self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
-
-    def run(self, changed: tuple[str, ...] | None) -> Iterator[Batch]:
-        folders, files = self._rules.roots, tuple[str, ...]()
+        self._under_way: dict[str, tuple[int, int]] = {}  # state of a file, and when it was sent
+        self._folders: list[str] = []  # to be listed, the last one first
+        self._again: dict[str, None] = {}  # folders of which too many files waited
+        self._is_listing = False
+        self._tasks = 0  # of reading, under way
+        self._vanished: tuple[str, ...] = ()
+        self._starts: tuple[str, ...] = rules.roots
         if changed is not None:
-            folders = tuple(path for path in changed if Path(path).is_dir())
-            files = tuple(path for path in changed if Path(path).is_file())
-            vanished = self._below(path for path in changed if path not in (*folders, *files))
-            if vanished:
-                yield self._batch(tuple(FileGone(path) for path in vanished), (), False)
-        pool = _Pool(self._rules, self._worker_count(folders, files))
+            self._sort_out(changed)
+        is_safe = not any(file.path in shared.given_up for file in self._waiting)
+        self.is_small = not self._starts and is_safe and self._waiting_bytes < INLINE_BYTES
+
+    def _sort_out(self, changed: tuple[str, ...]) -> None:
+        """Changed paths are files, folders, or there no more."""
+        folders: list[str] = []
+        vanished: list[str] = []
+        for path in dict.fromkeys(changed):
+            if not self._rules.folder_verdict(parent_of(path)).allowed:
+                continue
+            try:
+                status = os.lstat(path)
+            except OSError:
+                vanished.append(path)
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                (folders if self._rules.folder_verdict(path).allowed else vanished).append(path)
+            elif language_of(name_of(path)) is not None:
+                self._found += 1
+                self._wait_for(path, status.st_size, state_of(status))
+        self._starts, self._vanished = tuple(folders), tuple(vanished)
+
+    def run(self) -> Iterator[Batch]:
+        with self._shared.lock:
+            if not self.is_small:
+                self._known.begin_round()
+            vanished = self._below(self._vanished)
+        yield from self._gone(vanished)
+        yield from self._read_here() if self.is_small else self._read_by_pool()
+        if self._cancelled.is_set():
+            yield self._batch((), ())
+            return
+        with self._shared.lock:
+            unseen: list[str] = []
+            if self._is_whole:
+                unseen = self._known.unseen()
+            elif self._starts:
+                unseen = self._known.below(self._starts, is_unseen=True)
+        yield from self._gone(unseen)
+        yield self._batch((), (), is_complete=True)
+
+    def _below(self, paths: tuple[str, ...]) -> list[str]:
+        """Kept files that are, or lie in, some paths."""
+        here = [path for path in paths if self._known.keeps(path)]
+        folders = set(paths).difference(here)
+        return here + self._known.below(folders) if folders else here
+
+    def _gone(self, paths: list[str]) -> Iterator[Batch]:
+        for start in range(0, len(paths), GONE_AT_A_TIME):
+            piece = sorted(paths[start : start + GONE_AT_A_TIME])
+            self._overtake(piece)
+            with self._shared.lock:
+                gone = [path for path in piece if self._known.drop(path)]
+            if gone:
+                yield self._batch(tuple(FileGone(path) for path in gone), ())
+
+    def _read_here(self) -> Iterator[Batch]:
+        paths = self._next_files(len(self._waiting))
+        source = facts_source(self._rules.config)
+        for reply in perform(Extract(paths), self._rules, source, None):
+            assert not isinstance(reply, Listing)
+            yield self._result(reply)
+
+    def _read_by_pool(self) -> Iterator[Batch]:
+        allowed = (path for path in self._starts if self._rules.folder_verdict(path).allowed)
+        self._folders = list(reversed(tuple(allowed)))
+        pool = Pool(self._rules, self._rules.config.workers)
         try:
-            yield from self._read(pool, folders, files)
+            self._submit(pool)
+            while self._is_listing or self._tasks:
+                reply = pool.reply(self._cancelled)
+                if reply is None:
+                    return
+                if isinstance(reply, Listing):
+                    yield self._take(reply)
+                elif not isinstance(reply, Finished):
+                    yield self._result(reply)
+                elif isinstance(reply.task, Walk):
+                    self._is_listing = False
+                else:
+                    self._tasks -= 1
+                self._submit(pool)
         finally:
             pool.close()
-        gone: set[str] = set()
-        if not self._cancelled.is_set():
-            gone = set(self._below(folders)) - self._seen
-        yield self._batch(
-            tuple(FileGone(path) for path in sorted(gone)), (), not self._cancelled.is_set()
-        )
 
-    def _worker_count(self, folders: tuple[str, ...], files: tuple[str, ...]) -> int:
-        """No process for what is read faster than a process starts."""
-        if not folders and sum(Path(path).stat().st_size for path in files) < INLINE_BYTES:
-            return 0
-        return self._rules.config.workers
+    def _submit(self, pool: Pool) -> None:
+        """Keeps every worker busy, and as few files waiting as that needs."""
+        if not (self._folders or self._is_listing or self._waiting):
+            self._folders, self._again = list(reversed(self._again)), {}
+        while self._waiting and self._tasks < 2 * pool.width:
+            is_enough = self._waiting_bytes >= TASK_BYTES or len(self._waiting) >= TASK_FILES
+            more_comes = self._is_listing or self._folders
+            if not is_enough and more_comes and self._tasks:
+                break
+            pool.submit(Extract(self._next_files(TASK_FILES)))
+            self._tasks += 1
+        if self._folders and not self._is_listing and len(self._waiting) < ENOUGH_WAITING:
+            pool.submit(Walk(tuple(self._folders[: -WALK_FOLDERS - 1 : -1])))
+            del self._folders[-WALK_FOLDERS:]
+            self._is_listing = True
 
-    def _read(
-        self, pool: _Pool, folders: tuple[str, ...], files: tuple[str, ...]
-    ) -> Iterator[Batch]:
-        if folders:
-            pool.submit(Walk(folders))
-        if files:
-            self._found += len(files)
-            pool.submit(Extract(files))
-        while pool.unfinished:
-            if self._cancelled.is_set():
-                return
-            reply = pool.reply()
-            if reply is None:
-                self._submit(pool, 0)
-            elif reply and isinstance(reply[0], Found):
-                yield self._take(pool, reply)
-            elif reply:
-                yield self._result(reply)
+    def _wait_for(self, path: str, size: int, state: int) -> None:
+        self._waiting.append(_Waiting(path, size, state))
+        self._waiting_bytes += size
 
-    def _take(self, pool: _Pool, reply: Reply) -> Batch:
-        """Files that the walk found: those allowed are read, the others are told with reasons."""
-        skipped: list[tuple[str, str]] = []
-        for file in reply:
-            assert isinstance(file, Found)
-            self._found += 1
-            if file.verdict.allowed:
-                self._waiting.append(file)
-                self._waiting_bytes += file.size
-                self._submit(pool, TASK_BYTES)
-            else:
-                self._skipped += 1
-                skipped.append((file.path, file.verdict.reason))
-        return self._batch((), tuple(skipped), False)
+    def _next_files(self, most: int) -> tuple[str, ...]:
+        paths: list[str] = []
+        size = 0
+        while self._waiting and len(paths) < most and size < TASK_BYTES:
+            file = self._waiting.popleft()
+            self._under_way[file.path] = file.state, self._shared.moment
+            paths.append(file.path)
+            size += file.size
+        self._waiting_bytes -= size
+        return tuple(paths)
 
-    def _submit(self, pool: _Pool, at_least: int) -> None:
-        """Sends off what waits to be read, if it is enough for a task."""
-        full = self._waiting_bytes >= at_least or len(self._waiting) >= TASK_FILES
-        if self._waiting and full:
-            pool.submit(Extract(tuple(file.path for file in self._waiting)))
-            self._waiting, self._waiting_bytes = [], 0
+    def _take(self, listing: Listing) -> Batch:
+        """What a folder holds: files are read if they may be and are not known as they are now."""
+        skipped = list(listing.skipped)
+        self._folders += reversed(listing.folders)
+        if len(self._waiting) > MOST_WAITING:
+            self._again[listing.folder] = None
+            return self._batch((), tuple(skipped))
+        with self._shared.lock:
+            for file in listing.files:
+                reason = file.reason or self._full(file.path)
+                if reason:
+                    self._skipped += 1
+                    skipped.append((file.path, reason))
+                elif self._known.is_same(file.path, file.state) or self._known.is_seen(file.path):
+                    self._done += 1
+                else:
+                    self._wait_for(file.path, file.size, file.state)
+            self._found += len(listing.files)
+        return self._batch((), tuple(skipped))
 
-    def _result(self, reply: Reply) -> Batch:
+    def _result(self, files: tuple[Extracted, ...]) -> Batch:
         changes: list[FileFound | FileGone] = []
         skipped: list[tuple[str, str]] = []
-        for file in reply:
-            assert isinstance(file, Extracted)
-            self._done += 1
-            if file.facts is not None:
-                self._seen.add(file.path)
-                self._known.add(file.path)
-                changes.append(FileFound(file.path, file.facts))
-                continue
-            if file.reason:
-                self._skipped += 1
-                skipped.append((file.path, file.reason))
-            if file.path in self._known:
-                self._known.discard(file.path)
-                changes.append(FileGone(file.path))
-        return self._batch(tuple(changes), tuple(skipped), False)
+        self._overtake(file.path for file in files)
+        with self._shared.lock:
+            for file in files:
+                self._done += 1
+                listed, sent = self._under_way.pop(file.path, (UNKNOWN, self._shared.moment))
+                if not self.is_small and self._shared.is_overtaken(file.path, sent):
+                    continue
+                reason = file.reason
+                if file.facts is not None:
+                    cost = cost_of(file.facts)
+                    reason = self._full(file.path, cost)
+                    if not reason:
+                        path = file.facts.path  # the same string for all
+                        self._known.keep(path, file.state, cost)
+                        changes.append(FileFound(path, file.facts))
+                        continue
+                if reason:
+                    self._skipped += 1
+                    skipped.append((file.path, reason))
+                if self._forget(file, listed):
+                    changes.append(FileGone(file.path))
+        return self._batch(tuple(changes), tuple(skipped))
 
-    def _below(self, paths: Iterable[str]) -> list[str]:
-        """Known files that are, or lie in, some paths."""
-        heads = tuple(paths)
-        inside = tuple(head.rstrip("/") + "/" for head in heads)
-        return [path for path in self._known if path in heads or path.startswith(inside)]
+    def _forget(self, file: Extracted, listed: int) -> bool:
+        """Notes a file without facts; returns whether it had some."""
+        if file.state == GIVEN_UP:
+            self._shared.given_up.add(file.path)
+            return self._known.leave_out(file.path, listed)
+        if file.facts is None and file.reason:
+            return self._known.leave_out(file.path, file.state)
+        return self._known.drop(file.path)
+
+    def _full(self, path: str, cost: int = 1) -> str:
+        """Why there is no room for the facts of a file, "" if there is."""
+        limit = self._rules.config.max_memory_bytes
+        if self._known.cost - self._known.cost_of(path) + cost <= limit:
+            return ""
+        return f"the index is full: it may take {limit // 1_000_000} MB of memory"
+
+    def _overtake(self, paths: Iterable[str]) -> None:
+        if self.is_small:
+            self._shared.overtake(paths)
 
     def _batch(
         self,
         changes: tuple[FileFound | FileGone, ...],
         skipped: tuple[tuple[str, str], ...],
-        complete: bool,
+        is_complete: bool = False,
     ) -> Batch:
-        self._known.difference_update(
-            change.path for change in changes if isinstance(change, FileGone)
-        )
-        return Batch(changes, skipped, Progress(self._found, self._done, self._skipped, complete))
-
-
-class _Pool:
-    """Threads that hand tasks to a worker process each, or do them themselves if there is none."""
-
-    def __init__(self, rules: Rules, workers: int) -> None:
-        self.unfinished = 0
-        self._rules = rules
-        self._tasks: queue.Queue[Task | None] = queue.Queue()
-        self._replies: queue.Queue[Reply | BaseException | None] = queue.Queue()
-        self._workers: set[Worker] = set()
-        self._local = threading.local()
-        self._closed = False
-        serve = self._serve_by_process if workers else self._serve_here
-        self._threads = [
-            threading.Thread(target=self._guarded, args=(serve,), name="crawl-worker", daemon=True)
-            for _ in range(max(1, workers))
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def submit(self, task: Task) -> None:
-        self.unfinished += 1
-        self._tasks.put(task)
-
-    def reply(self) -> Reply | None:
-        """Waits for the next reply; None means that a task is finished."""
-        reply = self._replies.get()
-        if isinstance(reply, BaseException):
-            raise reply
-        if reply is None:
-            self.unfinished -= 1
-        return reply
-
-    def close(self) -> None:
-        self._closed = True
-        for worker in tuple(self._workers):
-            worker.close()
-        for _ in self._threads:
-            self._tasks.put(None)
-
-    def _guarded(self, serve: Callable[[Task], None]) -> None:
-        try:
-            while (task := self._tasks.get()) is not None and not self._closed:
-                serve(task)
-                self._replies.put(None)
-        except BaseException as error:
-            if not self._closed:
-                self._replies.put(error)
-
-    def _serve_here(self, task: Task) -> None:
-        for reply in perform(task, self._rules):
-            self._replies.put(reply)
-
-    def _serve_by_process(self, task: Task) -> None:
-        """One worker a thread, started on its first task and replaced when it dies."""
-        answered: set[str] = set()
-        try:
-            for reply in self._own_worker().perform(task):
-                answered.update(file.path for file in reply)
-                self._replies.put(reply)
-        except WorkerStartError:
-            self._serve_here(task)
-        except WorkerDiedError:
-            self._drop_worker()
-            if self._closed:
-                return
-            if isinstance(task, Walk):  # it runs no grammar: somebody killed the worker
-                for file in walk(self._rules, task.starts):
-                    if file.path not in answered:
-                        self._replies.put((file,))
-            else:
-                self._retry([path for path in task.paths if path not in answered])
-
-    def _retry(self, paths: list[str]) -> None:
-        """Files that a worker may have died of, one at a time."""
-        for path in paths:
-            try:
-                for reply in self._own_worker().perform(Extract((path,))):
-                    self._replies.put(reply)
-            except (WorkerDiedError, WorkerStartError):
-                self._drop_worker()
-                if self._closed:
-                    return
-                self._replies.put((Extracted(path, None, CRASHED),))
-
-    def _own_worker(self) -> Worker:
-        worker: Worker | None = getattr(self._local, "worker", None)
-        if worker is None:
-            worker = self._local.worker = Worker(self._rules.roots, self._rules.config)
-            self._workers.add(worker)
-        return worker
-
-    def _drop_worker(self) -> None:
-        worker: Worker | None = getattr(self._local, "worker", None)
-        if worker is not None:
-            self._local.worker = None
-            self._workers.discard(worker)
-            worker.close()
+        progress = Progress(self._found, self._done, self._skipped, is_complete)
+        return Batch(changes, skipped, progress, self._shared.moment)

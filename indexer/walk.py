@@ -1,61 +1,108 @@
-"""Finds source files under the roots and reads them, as the rules allow."""
+"""Lists folders and reads source files, as the rules allow."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from indexer.disk import read_regular
 from indexer.extract import extract
 from indexer.facts import FileFacts
-from indexer.ignore import Rules, Verdict, content_verdict
-from indexer.language import language_of
+from indexer.ignore import Rules, content_verdict
+from indexer.known import UNKNOWN, settled_state, state_of
+from indexer.language import Language, language_of
+
+PIECE = 512
+OWN_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj"})
+"""Folders of version control: nobody wonders why they are not looked into."""
+FactsOf = Callable[[str, Language, bytes], FileFacts]
+"""From path, language and text to facts: the place where facts of an earlier run may step in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A path that a walk came upon, and whether it should be read."""
+    """A file that a folder holds."""
 
     path: str
     size: int
-    verdict: Verdict
+    state: int  # see indexer.known.state_of
+    reason: str  # why it is not read, "" if it should be
 
 
-def walk(rules: Rules, starts: tuple[str, ...]) -> Iterator[Found]:
-    """Files of known languages under folders; excluded folders are not even listed.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder holds of files in known languages and of folders; a large one in pieces."""
+
+    folder: str
+    files: tuple[Found, ...]
+    folders: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]  # folders that are not looked into, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What became of one file: facts, or why there are none ("": it is gone)."""
+
+    path: str
+    facts: FileFacts | None
+    reason: str
+    state: int
+
+
+def list_folder(rules: Rules, folder: str) -> Iterator[Listing]:
+    """The pieces of a folder. Folders that the rules exclude are named, and never listed.
 
     Links are never followed: what they lead to is either found under its own path or lies outside.
     """
-    seen: set[str] = set()
-    pending = [start for start in reversed(starts) if rules.folder_verdict(start).allowed]
-    while pending:
-        folder = pending.pop()
-        if folder in seen:
-            continue
-        seen.add(folder)
-        for entry in _entries(folder):
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    if rules.folder_verdict(entry.path).allowed:
-                        pending.append(entry.path)
-                elif language_of(entry.name) is not None and entry.is_file():
-                    yield _found(rules, entry)
-            except OSError:  # it vanished while we looked
-                continue
-
-
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+    names: list[tuple[str, bool]] = []  # paths of files, and whether they are links
+    folders: list[str] = []
+    skipped: list[tuple[str, str]] = []
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name, reverse=True)
-    except OSError:  # unreadable, or gone
-        return []
+            for entry in entries:
+                if _is_folder(entry):
+                    verdict = rules.folder_verdict(entry.path)
+                    if verdict.allowed:
+                        folders.append(entry.path)
+                    elif entry.name not in OWN_FOLDERS:
+                        skipped.append((entry.path, verdict.reason))
+                elif language_of(entry.name) is not None:
+                    names.append((entry.path, entry.is_symlink()))
+    except OSError as error:
+        if not isinstance(error, FileNotFoundError):
+            skipped.append((folder, f"the folder cannot be read: {error.strerror or error}"))
+    names.sort()
+    folders.sort()
+    first = names[:PIECE]
+    yield Listing(folder, _files(rules, first), tuple(folders), tuple(sorted(skipped)))
+    for start in range(PIECE, len(names), PIECE):
+        yield Listing(folder, _files(rules, names[start : start + PIECE]), (), ())
 
 
-def _found(rules: Rules, entry: os.DirEntry[str]) -> Found:
-    size = entry.stat(follow_symlinks=False).st_size
-    verdict = rules.verdict(entry.path, size, is_link=entry.is_symlink())
-    return Found(entry.path, size, verdict)
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # a folder of which only the names may be read
+        return False
+
+
+def _files(rules: Rules, names: list[tuple[str, bool]]) -> tuple[Found, ...]:
+    found: list[Found] = []
+    for path, is_link in names:
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                found.append(Found(path, 0, UNKNOWN, f"cannot be read: {error.strerror}"))
+            continue
+        verdict = rules.verdict(path, status.st_size, is_link=is_link)
+        reason = verdict.reason
+        if verdict.allowed and not stat.S_ISREG(status.st_mode):
+            reason = "cannot be read: not a regular file"
+        found.append(Found(path, status.st_size, state_of(status), reason))
+    return tuple(found)
 
 
 def read_source(path: str, rules: Rules) -> tuple[bytes | None, str]:
@@ -63,27 +110,40 @@ def read_source(path: str, rules: Rules) -> tuple[bytes | None, str]:
 
     The reason is "" too when there is no such file.
     """
+    text, reason, _ = read_with_state(path, rules)
+    return text, reason
+
+
+def read_with_state(path: str, rules: Rules) -> tuple[bytes | None, str, int]:
+    """As `read_source`, and the file's state, UNKNOWN while it may still be changing."""
+    limit = rules.config.max_file_bytes
     try:
-        size = os.stat(path).st_size  # noqa: PTH116 - on the path of a keystroke
-        verdict = rules.verdict(path, size)
+        verdict = rules.verdict(path, os.lstat(path).st_size)
         if not verdict.allowed:
-            return None, verdict.reason
-        with open(path, "rb") as file:  # noqa: PTH123
-            text = file.read(rules.config.max_file_bytes + 1)
+            return None, verdict.reason, UNKNOWN
+        text, status = read_regular(path, limit)
     except FileNotFoundError:
-        return None, ""
-    except OSError as error:
-        return None, f"cannot be read: {error.strerror}"
-    if len(text) > rules.config.max_file_bytes:
-        return None, f"more than {rules.config.max_file_bytes} bytes"
+        return None, "", UNKNOWN
+    except (OSError, ValueError) as error:
+        return None, f"cannot be read: {getattr(error, 'strerror', None) or error}", UNKNOWN
+    state = settled_state(status)
+    if len(text) > limit:
+        return None, f"more than {limit} bytes", state
     verdict = content_verdict(text)
-    return (text, "") if verdict.allowed else (None, verdict.reason)
+    return (text, "", state) if verdict.allowed else (None, verdict.reason, state)
 
 
-def facts_of_file(path: str, rules: Rules) -> tuple[FileFacts | None, str]:
-    """The facts of a file on disk, or None and why there are none ("" if the file is gone)."""
+def facts_of_file(path: str, rules: Rules, facts_of: FactsOf = extract) -> Extracted:
+    """The facts of a file on disk, or why there are none."""
     language = language_of(path)
     if language is None:
-        return None, "not in a known language"
-    text, reason = read_source(path, rules)
-    return (None, reason) if text is None else (extract(path, language, text), "")
+        return Extracted(path, None, "not in a known language", UNKNOWN)
+    text, reason, state = read_with_state(path, rules)
+    if text is None:
+        return Extracted(path, None, reason, state)
+    try:
+        return Extracted(path, facts_of(path, language, text), "", state)
+    except MemoryError:
+        return Extracted(path, None, "its facts need more memory than a worker may take", state)
+    except Exception as error:
+        return Extracted(path, None, f"its facts could not be taken: {type(error).__name__}", state)

@@ -1,38 +1,48 @@
-"""A process that walks and parses for the crawler: the grammars hold the interpreter's lock.
+"""A process that lists and parses for the crawler: a grammar may crash, hang or eat all memory.
 
-Tasks and replies are pickled frames over pipes, each led by its length. The process is started by
-`command()`, gets its tasks on standard input and ends when that is closed.
+Tasks and replies are msgpack frames over pipes, each led by its length. Before a worker begins a
+file or folder it writes one mark into a third pipe, so that the parent knows what it died of. A
+watchdog in the worker ends it when one takes too long; it needs no lock that a parser may hold.
+The process is started by `command()` and ends when its standard input is closed.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import os
-import pickle
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import msgpack
+
 from indexer.config import IndexConfig
+from indexer.extract import extract
 from indexer.facts import FileFacts
 from indexer.ignore import Rules
-from indexer.walk import Found, facts_of_file, walk
+from indexer.walk import Extracted, FactsOf, Found, Listing, facts_of_file, list_folder
 
-LENGTH = struct.Struct("<Q")
-READY, DONE = "ready", "done"
-WALK_BATCH = 64
+LENGTH = struct.Struct("<I")
+MAX_FRAME = 1 << 28
+READY, LISTED, READ, DONE = "ready", "listed", "read", "done"
+MARK, TIMEOUT_MARK = b".", b"Timeout"
 REPLY_FILES, REPLY_BYTES = 16, 100_000
 """A reply is sent after so many files or bytes of text, so that reading it takes about 1 ms."""
+PATIENCE = 2
+"""The parent ends a worker that was silent for so many times the longest time of a file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Find the files under some folders."""
+    """List some folders, not those inside of them."""
 
-    starts: tuple[str, ...]
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,36 +52,26 @@ class Extract:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """What became of one file: facts, or why there are none ("": it is gone)."""
-
-    path: str
-    facts: FileFacts | None
-    reason: str
-
-
 Task = Walk | Extract
-Reply = tuple[Found, ...] | tuple[Extracted, ...]
+Reply = Listing | tuple[Extracted, ...]
 
 
-def perform(task: Task, rules: Rules) -> Iterator[Reply]:
+def perform(task: Task, rules: Rules, facts_of: FactsOf, watch: Watch | None) -> Iterator[Reply]:
     """Does a task, a few files a reply. The same code runs in a worker and without one."""
-    if isinstance(task, Walk):
-        found: list[Found] = []
-        for file in walk(rules, task.starts):
-            found.append(file)
-            if len(found) == WALK_BATCH:
-                yield tuple(found)
-                found = []
-        yield tuple(found)
-        return
     done: list[Extracted] = []
     size = 0
     for path in task.paths:
-        facts, reason = facts_of_file(path, rules)
-        done.append(Extracted(path, facts, reason))
-        size += facts.size if facts is not None else 0
+        if watch is not None:
+            watch.begin()
+        if isinstance(task, Walk):
+            for listing in list_folder(rules, path):
+                yield listing
+                if watch is not None:
+                    watch.go_on()
+            continue
+        file = facts_of_file(path, rules, facts_of)
+        done.append(file)
+        size += file.facts.size if file.facts is not None else 0
         if len(done) == REPLY_FILES or size > REPLY_BYTES:
             yield tuple(done)
             done, size = [], 0
@@ -79,44 +79,77 @@ def perform(task: Task, rules: Rules) -> Iterator[Reply]:
         yield tuple(done)
 
 
+def facts_source(config: IndexConfig) -> FactsOf:
+    """From text to facts, as a worker does it."""
+    return extract
+
+
 class WorkerStartError(Exception):
     """No worker can be started here: the caller has to do the work itself."""
 
 
 class WorkerDiedError(Exception):
-    """A worker ended before its task did: a grammar crashed, or somebody killed it."""
+    """A worker ended before its task did: a parser crashed or hung, or somebody killed it."""
+
+    def __init__(self, begun: int = 0, timed_out: bool = False) -> None:
+        super().__init__(f"a worker ended at item {begun} of its task")
+        self.begun = begun  # items of the task that it had begun, the last of them unfinished
+        self.timed_out = timed_out
 
 
 class Worker:
     """The parent's end of a worker process."""
 
     def __init__(self, roots: tuple[str, ...], config: IndexConfig) -> None:
+        self._heard = time.monotonic()
+        self._is_awaited = self._was_silent = False
+        self._patience = PATIENCE * config.max_file_seconds + 5
         try:
             self._process = subprocess.Popen(
-                command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+                command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
         except OSError as error:
             raise WorkerStartError(str(error)) from error
         try:
-            self._send((roots, config))
-            ready = self._receive() == READY
+            self._send([list(roots), asdict(config)])
+            is_ready = self._receive()[0] == READY
         except WorkerDiedError:
-            ready = False
-        if not ready:
+            is_ready = False
+        if not is_ready:
             self.close()
             raise WorkerStartError("the worker process ended at once")
+        self.is_spent = False
 
     def perform(self, task: Task) -> Iterator[Reply]:
         """Replies to a task, in order. Raises WorkerDiedError."""
-        self._send(task)
-        while (reply := self._receive()) != DONE:
-            yield reply
+        self._send([type(task).__name__, list(task.paths)])
+        while (reply := self._receive())[0] != DONE:
+            try:
+                unpacked = _unpacked(reply)
+            except (TypeError, ValueError, IndexError) as error:
+                raise self._death() from error
+            yield unpacked
+        self.is_spent = reply[1]
+        assert self._process.stderr is not None
+        self._process.stderr.read(len(task.paths))
+
+    def end_if_silent(self) -> None:
+        """Kills a worker that its own watchdog cannot end. Called from another thread."""
+        if self._is_awaited and time.monotonic() - self._heard > self._patience:
+            self._was_silent = True
+            self._process.kill()
 
     def _receive(self) -> Any:
         assert self._process.stdout is not None
-        reply = read_frame(self._process.stdout)
-        if reply is None:
-            raise WorkerDiedError
+        self._heard, self._is_awaited = time.monotonic(), True
+        try:
+            reply = read_frame(self._process.stdout)
+        except ValueError as error:
+            raise self._death() from error
+        finally:
+            self._is_awaited = False
+        if not isinstance(reply, list) or not reply:
+            raise self._death()
         return reply
 
     def _send(self, value: object) -> None:
@@ -124,18 +157,25 @@ class Worker:
         try:
             write_frame(self._process.stdin, value)
         except OSError as error:
-            raise WorkerDiedError from error
+            raise self._death() from error
+
+    def _death(self) -> WorkerDiedError:
+        """What the worker told in its last moments."""
+        self._process.kill()
+        assert self._process.stderr is not None
+        told = self._process.stderr.read()
+        begun = len(told) - len(told.lstrip(MARK))
+        return WorkerDiedError(begun, self._was_silent or TIMEOUT_MARK in told[begun:])
 
     def close(self) -> None:
         """Ends the process, at once if it is at work."""
         self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        with suppress(subprocess.TimeoutExpired):  # It hangs in the kernel: let it go when it can.
+            self._process.wait(timeout=5)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
-                try:
+                with suppress(OSError):
                     pipe.close()
-                except OSError:
-                    continue
 
 
 def command() -> list[str]:
@@ -145,38 +185,135 @@ def command() -> list[str]:
     return [sys.executable, "-P", "-c", code, packages]
 
 
+class Watch:
+    """In the worker: marks what is begun, and ends the process when that takes too long."""
+
+    def __init__(self, marks: int, seconds: float) -> None:
+        self._marks = marks
+        self._seconds = seconds
+        self._since = 0.0  # since when the watchdog runs, 0: it does not
+
+    def begin(self) -> None:
+        os.write(self._marks, MARK)
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Something got on. Starting the watchdog costs, so one start serves for a while."""
+        now = time.monotonic()
+        if not self._since or now - self._since > self._seconds / 4:
+            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._marks)
+            self._since = now
+
+    def pause(self) -> None:
+        """While the parent is waited for, nothing takes too long."""
+        if self._since:
+            faulthandler.cancel_dump_traceback_later()
+            self._since = 0.0
+
+
 def main() -> None:
-    """Runs in the worker. Standard output carries frames only: prints would tear them."""
+    """Runs in the worker. The pipes carry frames and marks only: prints would tear them."""
     tasks = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb")
+    marks = os.dup(2)
     nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
+    for standard in range(3):
+        os.dup2(nothing, standard)
     if hasattr(os, "nice"):
         os.nice(5)
     start = read_frame(tasks)
     if start is None:
         return
-    roots, config = start
-    write_frame(replies, READY)
+    roots, config = tuple(start[0]), _config(start[1])
+    limit_memory(config.max_worker_bytes)
+    facts_of = facts_source(config)
+    watch = Watch(marks, config.max_file_seconds)
+    base = resident_bytes()
+    write_frame(replies, [READY])
     while (task := read_frame(tasks)) is not None:
+        kind, paths = task
         rules = Rules(roots, config)  # ignore files may have changed since the last task
-        for reply in perform(task, rules):
-            write_frame(replies, reply)
-        write_frame(replies, DONE)
+        work = Walk(tuple(paths)) if kind == Walk.__name__ else Extract(tuple(paths))
+        for reply in perform(work, rules, facts_of, watch):
+            watch.pause()
+            write_frame(replies, _packed(reply))
+        watch.pause()
+        is_spent = resident_bytes() - base > config.max_worker_bytes // 2
+        write_frame(replies, [DONE, is_spent])
+
+
+def _config(values: dict[str, Any]) -> IndexConfig:
+    tuples = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+    return IndexConfig(**(values | tuples))
+
+
+def limit_memory(allowed: int) -> None:
+    """Lets this process take no more than so many bytes beyond what it has, where it can."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_bytes().split()[0])
+        limit = pages * resource.getpagesize() + allowed
+        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+        if hard == resource.RLIM_INFINITY or limit < hard:
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+    except (ImportError, OSError, ValueError):
+        return
+
+
+def resident_bytes() -> int:
+    """Memory of this process: now on Linux, at its peak on other systems, 0 where nobody tells."""
+    try:
+        import resource
+
+        with suppress(OSError):
+            return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+    except ImportError:
+        return 0
+
+
+def _packed(reply: Reply) -> list[Any]:
+    if isinstance(reply, Listing):
+        files = [(file.path, file.size, file.state, file.reason) for file in reply.files]
+        return [LISTED, reply.folder, files, reply.folders, reply.skipped]
+    rows = [file.facts.to_row() if file.facts is not None else None for file in reply]
+    told = [(file.path, file.reason, file.state) for file in reply]
+    return [READ, rows, told]
+
+
+def _unpacked(reply: list[Any]) -> Reply:
+    if reply[0] == LISTED:
+        _, folder, files, folders, skipped = reply
+        return Listing(
+            folder,
+            tuple(Found(*file) for file in files),
+            tuple(folders),
+            tuple((path, reason) for path, reason in skipped),
+        )
+    _, rows, told = reply
+    return tuple(
+        Extracted(path, FileFacts.from_row(row) if row is not None else None, reason, state)
+        for row, (path, reason, state) in zip(rows, told, strict=True)
+    )
 
 
 def read_frame(pipe: IO[bytes]) -> Any:
-    """The next value, or None where the other end closed."""
+    """The next value, or None where the other end closed. Raises ValueError for torn bytes."""
     head = pipe.read(LENGTH.size)
     if len(head) < LENGTH.size:
         return None
     (length,) = LENGTH.unpack(head)
+    if length > MAX_FRAME:
+        raise ValueError(f"a frame of {length} bytes")
     body = pipe.read(length)
-    return pickle.loads(body) if len(body) == length else None
+    if len(body) < length:
+        return None
+    return msgpack.unpackb(body, unicode_errors="surrogateescape")
 
 
 def write_frame(pipe: IO[bytes], value: object) -> None:
-    body = pickle.dumps(value, protocol=5)
+    body = msgpack.packb(value, unicode_errors="surrogateescape")
     pipe.write(LENGTH.pack(len(body)) + body)
     pipe.flush()

@@ -11,9 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from indexer import Batch, Crawler, FileFound, FileGone, Index, IndexConfig, extract, language_of
+from indexer import (
+    Batch,
+    Crawler,
+    FileFound,
+    FileGone,
+    Index,
+    IndexConfig,
+    Rules,
+    extract,
+    language_of,
+)
 from indexer.extract import extract as plain_extract
-from indexer.worker import Extract, Walk, Worker, WorkerDiedError
+from indexer.worker import Extract, Walk, Worker, WorkerDiedError, perform
 from tests.indexer.samples import SAMPLES
 
 
@@ -65,6 +75,7 @@ def test_files_that_are_left_out_come_with_reasons(tmp_path: Path) -> None:
     assert skipped == {
         str(tmp_path / "src/ignored.py"): "excluded by an ignore file",
         str(tmp_path / "src/latin.py"): "not UTF-8",
+        str(tmp_path / "node_modules"): "node_modules holds no source of this project",
     }
 
 
@@ -172,15 +183,18 @@ async def test_leaving_the_loop_cancels(tmp_path: Path) -> None:
 
 def test_a_worker_answers_as_the_caller_itself_would(tmp_path: Path) -> None:
     fill(tmp_path)
+    (tmp_path / os.fsdecode(b"src/new\nline \xff.py")).write_text("x = 1\n")
     worker = Worker((str(tmp_path),), IndexConfig())
+    rules = Rules((str(tmp_path),), IndexConfig())
     try:
-        found = [file for reply in worker.perform(Walk((str(tmp_path),))) for file in reply]
-        assert len(found) == 2 * len(SAMPLES) + 2
-        path = str(tmp_path / "src/people.py")
-        ((extracted,),) = worker.perform(Extract((path,)))
-        language = language_of(path)
-        assert language is not None
-        assert extracted.facts == extract(path, language, SAMPLES["people.py"].encode())  # type: ignore[union-attr]
+        for folder in (tmp_path, tmp_path / "src", tmp_path / "nowhere"):
+            task = Walk((str(folder),))
+            assert list(worker.perform(task)) == list(perform(task, rules, extract, None))
+        paths = tuple(str(path) for path in (tmp_path / "src").iterdir() if path.is_file())
+        task = Extract((*paths, str(tmp_path / "gone.py")))
+        here = list(perform(task, rules, extract, None))
+        assert list(worker.perform(task)) == here
+        assert sum(file.facts is not None for reply in here for file in reply) == len(SAMPLES) + 1
     finally:
         worker.close()
 
@@ -221,10 +235,10 @@ import os, signal, sys
 sys.path.insert(0, {packages!r})
 import indexer.walk, indexer.worker
 plain = indexer.worker.facts_of_file
-def facts_of_file(path, rules):
+def facts_of_file(path, *more):
     if path.endswith("poison.py"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return plain(path, rules)
+    return plain(path, *more)
 indexer.worker.facts_of_file = facts_of_file
 indexer.worker.main()
 """
