@@ -41,7 +41,7 @@ class Language:
     queries_of: tuple[str, ...]  # folders whose queries serve, one after another
     imports_of: str  # folder whose import resolution serves
     visible: str  # without an import: "file", "directory", "package" (that files declare),
-    # "namespace" (with those around it), or "repository"
+    # "namespace" (with those around it), "language" (all its files) or "repository"
     members: str  # where members of a type may be defined: "file" or "directory"
     max_bytes: int | None  # a file on disk with more is data, not worth knowing; None: any size
     implicit_members: bool  # whether a bare name may be a member of the class around

@@ -19,6 +19,8 @@ from indexer.symbol_table import SymbolTable
 MAX_DEPTH = 8
 PACKAGES = ("package", "namespace")
 """Kinds of visibility in which the files of a package declare it, wherever they lie."""
+OPEN = frozenset({Kind.MODULE, Kind.KEY})
+"""Kinds of containers whose contents are known in the whole file: namespaces, keys of data."""
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 MANY_MODULES = 4
 """Modules of one import from which on the table of all names is asked which define a name."""
@@ -80,11 +82,18 @@ class Resolver:
     def attribute(self, target: Target, name: str, path: str) -> Target | None:
         """What `target.name` means in the file `path`."""
         if isinstance(target, Module):
-            return self._exported(target.path, name, 0) or self._submodule(target.path, name)
+            exported = self._exported(target.path, name, 0) or self._submodule(target.path, name)
+            return exported or self._of_value(target.path, name)
         if target.kind is Kind.MODULE:  # a namespace, which other files may have parts of
             inside = self.own_members(target, name)
             return next(inside, None) or self._exported(path, name, 0)
         owner = self.class_of(target)
+        return self.member(owner, name) if owner is not None else None
+
+    def _of_value(self, path: str, name: str) -> Symbol | None:
+        """A member of the value that a module is: what it returns, or exports as its default."""
+        value = self._exported(path, "default", 0)
+        owner = self.class_of(value) if isinstance(value, Symbol) else None
         return self.member(owner, name) if owner is not None else None
 
     def class_of(self, symbol: Symbol) -> Symbol | None:
@@ -107,7 +116,14 @@ class Resolver:
                 found = self.class_of(target)
                 if found is not None:
                     return found
-        return symbol if symbol.kind in TYPES else None
+        return symbol if symbol.kind in TYPES or self._has_members(symbol) else None
+
+    def _has_members(self, symbol: Symbol) -> bool:
+        """Whether something is an object with members of its own: a table, a constructor."""
+        outline = self._outlines.get(symbol.path)
+        if outline is None or symbol.parent >= 0 or outline.facts.owner_of(symbol.index):
+            return False
+        return bool(outline.owned_by(symbol.name))
 
     def in_scope(self, symbol: Symbol, dotted: str) -> Target | None:
         """What a dotted name means where a symbol is defined: its siblings, then the file."""
@@ -287,7 +303,7 @@ class Resolver:
                 continue
             if not owned and outline.facts.owner_of(symbol.index):
                 continue
-            if symbol.parent < 0 or outline.symbol(symbol.parent).kind is Kind.MODULE:
+            if symbol.parent < 0 or outline.symbol(symbol.parent).kind in OPEN:
                 return symbol
         return None
 
@@ -378,6 +394,8 @@ class Resolver:
             constant = name[:1].isupper()
             defining = self._table.paths_defining(name) if constant else frozenset()
             return self._first_of(path, defining, name)
+        if visible == "language":
+            return self._first_of(path, self._in_same_language(path, name), name)
         packages = self._packages(path) if visible in PACKAGES else []
         if packages:
             if visible == "namespace":
@@ -387,6 +405,12 @@ class Resolver:
         defining = self._table.paths_defining(name)
         beside = frozenset(other for other in defining if parent_of(other) == folder)
         return self._first_of(path, beside, name)
+
+    def _in_same_language(self, path: str, name: str) -> frozenset[str]:
+        """Files that define a name in the language of another: tables, custom properties."""
+        mine = self._language(path)
+        defining = self._table.paths_defining(name)
+        return frozenset(other for other in defining if self._language(other) is mine)
 
     def _packages(self, path: str) -> list[str]:
         """The packages or namespaces that a file declares."""
