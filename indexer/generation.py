@@ -10,7 +10,7 @@ from pathlib import Path
 
 from indexer.language import languages
 
-ENDINGS = (".py", ".scm", ".toml", ".so", ".pyd", ".dylib", ".dll")
+ENDINGS = (".py", ".scm", ".toml", ".txt", ".so", ".pyd", ".dylib", ".dll")
 
 
 @cache
