@@ -43,6 +43,7 @@ class Language:
     visible: str  # without an import: "file", "directory", "package" (that files declare),
     # "namespace" (with those around it), "language" (all its files) or "repository"
     members: str  # where members of a type may be defined: "file" or "directory"
+    member_mark: str  # a character besides the dot that members stand behind: Lua's colon, or ""
     max_bytes: int | None  # a file on disk with more is data, not worth knowing; None: any size
     implicit_members: bool  # whether a bare name may be a member of the class around
 
@@ -130,6 +131,7 @@ def _read_language(folder: Traversable) -> Language:
             imports_of=table.get("imports", folder.name),
             visible=table.get("visible", "file"),
             members=table.get("members", "file"),
+            member_mark=table.get("member_mark", ""),
             max_bytes=table.get("max_bytes"),
             implicit_members=table.get("implicit_members", False),
         )

@@ -58,11 +58,13 @@ def surroundings(document: Document, facts: FileFacts, offset: int) -> Surroundi
     language = document.language
     indented = language is not None and language.docstring == "inside"
     function, owner = _around(lines, facts, offset, indented)
+    if document.language is not None and document.language.member_mark:
+        text = text.replace(document.language.member_mark.encode(), b".")
     prefix = text[lines.line_start(line) : offset]
     match = RECEIVER.search(prefix)
     first = max(0, line - LINES_BEFORE)
     last = min(lines.line_count, line + LINES_AFTER + 1)
-    mentions = _mentions(document, line, first, last, function)
+    mentions = _mentions(text, lines, line, first, last, function)
     return Surroundings(
         receiver=split_chain(match.group(1).decode("utf-8", "replace")) if match else (),
         typed=match.group(2).decode("utf-8", "replace") if match else "",
@@ -117,10 +119,9 @@ def _continued(lines: LineIndex, table: NDArray[np.int32], offset: int) -> NDArr
 
 
 def _mentions(
-    document: Document, line: int, first: int, last: int, function: Symbol | None
+    text: bytes, lines: LineIndex, line: int, first: int, last: int, function: Symbol | None
 ) -> tuple[Mention, ...]:
     weights: dict[bytes, float] = {}
-    lines, text = document.line_index, document.text
     start_of_function = lines.line_of(function.start) if function is not None else line
     bounds = [*lines.starts[first : last + 1].tolist(), len(text)]
     for number in range(first, last):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from indexer.definitions import VALUES
 from indexer.facts import KIND, KIND_NUMBER, NAME, TYPES, Import, Kind, Symbol
 from indexer.files import FileTable, closeness, name_of, parent_of
 from indexer.language import Language, languages
@@ -252,16 +253,17 @@ class Resolver:
         if outline is None:
             return None
         own = self._own(path, name)
-        if own is not None:
+        importing = outline.importing(name)
+        if own is not None and not any(_assigns(own, clause) for clause, _ in importing):
             return own
-        for clause, there in outline.importing(name):
+        for clause, there in importing:
             if there is not None:
                 target = self._imported(path, clause, there, depth)
             else:
                 target = self._whole(path, clause, clause.binds == name)
             if target is not None:
                 return target
-        return self._starred(path, name, depth) or self._beside(path, name)
+        return own or self._starred(path, name, depth) or self._beside(path, name)
 
     def _starred(self, path: str, name: str, depth: int) -> Target | None:
         """A name that came with everything else of a module."""
@@ -423,6 +425,11 @@ class Resolver:
     def _language(self, path: str) -> Language | None:
         facts = self._table.facts(path)
         return languages().get(facts.language) if facts is not None else None
+
+
+def _assigns(symbol: Symbol, clause: Import) -> bool:
+    """Whether a variable is there for an import: `const fs = require("fs")`."""
+    return symbol.kind in VALUES and symbol.start <= clause.start and clause.end <= symbol.end
 
 
 def _outwards(package: str) -> list[str]:
