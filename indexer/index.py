@@ -7,12 +7,13 @@ keystrokes cost one extraction. An open document shadows the file of its path.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer import search
 from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
+from indexer.context import ContextSearch
 from indexer.document import Document
 from indexer.extract import digest_of
 from indexer.facts import FileFacts, Import, Reference, Symbol
@@ -20,9 +21,9 @@ from indexer.files import name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.navigate import Navigator, Occurrence, Target
-from indexer.outline import Outlines
+from indexer.repository import Repository
 from indexer.secrets import mask_ranges, mask_secrets
-from indexer.snippet import Snippet
+from indexer.snippet import RecentSpan, Snippet
 from indexer.symbol_search import SymbolSearch
 from indexer.tables import Tables
 from indexer.walk import read_source
@@ -53,9 +54,10 @@ class Index:
         self._table, self._chunks = self._tables.symbols, self._tables.chunks
         self._files = self._tables.files
         self._symbol_search = SymbolSearch(self._table, self._tables.history)
-        self._repository = search.Repository(
-            self._table, self._files, self._chunks, self._current_text, Outlines(self._table.facts)
+        self._repository = Repository(
+            self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
         )
+        self._contexts = ContextSearch(self._repository, self._tables.history)
 
     def apply(self, change: Change) -> None:
         """Takes one change. Raises ValueError for an edit that does not fit its document."""
@@ -246,6 +248,28 @@ class Index:
         """Symbols of the workspace whose names match what was typed, the best first."""
         self.refresh()
         return self._symbol_search.matching(query, limit)
+
+    def context(
+        self,
+        path: str,
+        offset: int,
+        budget_tokens: int,
+        deadline: float | None = None,
+        recent: Sequence[RecentSpan] = (),
+        count: Callable[[str], int] | None = None,
+    ) -> list[Snippet]:
+        """Pieces of other code for a prompt at an offset, the most useful first.
+
+        Together they have at most `budget_tokens`, by `count` or else by four bytes a token.
+        `recent` are places that were edited or looked at, the latest first. `deadline` is a value
+        of time.monotonic(). Typing at the end of a line leaves the list as it is or adds to its
+        end.
+        """
+        document = self._documents.get(path)
+        if document is None:
+            return []
+        self.refresh()
+        return self._contexts.context(document, offset, budget_tokens, deadline, recent, count)
 
     def paths(self) -> Iterator[str]:
         """Files with facts."""

@@ -16,12 +16,13 @@ from itertools import islice
 from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
+from indexer.line_needs import Event
 from indexer.nearby import Mention, Surroundings
 from indexer.repository import Repository
 from indexer.resolve import Module, Target
 from indexer.usage import Usage
 
-RECEIVER_WEIGHT = 10.0
+RECEIVER_WEIGHT, EVENT_WEIGHT = 10.0, 2.0
 BASE_WEIGHT = 0.8
 UNUSED_IMPORT_WEIGHT = 1.5
 IMPORT_WEIGHT = 0.2
@@ -92,12 +93,18 @@ class NeedSearch:
 
     def in_the_line(self) -> None:
         """Collects what the part of the line before the cursor asks for."""
-        self._receiver()
+        self._receiver(self.around.receiver, self.around.typed)
         self._mentioned(self.around.written)
 
-    def _receiver(self) -> None:
+    def event(self, event: Event) -> None:
+        """Collects what one name of the line asks for."""
+        if event.receiver:
+            self._receiver(event.parts, event.typed)
+        else:
+            self._mention(event.parts, EVENT_WEIGHT)
+
+    def _receiver(self, parts: tuple[str, ...], typed: str) -> None:
         """`a.b.|`: the members of what stands before the dot."""
-        parts, typed = self.around.receiver, self.around.typed
         if not parts:
             return
         name, last = ".".join(parts), parts[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from indexer.facts import NAME, PARENT, FileFacts, Import, Symbol
+from indexer.facts import END, NAME, PARENT, START, FileFacts, Import, Symbol
 from indexer.snippet import Rows
 
 MAX_OUTLINES = 256
@@ -61,6 +61,12 @@ class Outline:
             return (self.symbol(index) for index in self._children.get(parent, ()))
         named = self._by_name.get(name, ())
         return (one for one in map(self.symbol, named) if one.parent == parent)
+
+    def around(self, offset: int) -> list[Symbol]:
+        """Symbols that a byte offset lies in, the outermost first."""
+        table = self._table
+        inside = (table[:, START] <= offset) & (table[:, END] >= offset)
+        return [self.symbol(index) for index in inside.nonzero()[0].tolist()]
 
     def owned_by(self, name: str) -> list[Symbol]:
         """Symbols that belong to the type `name` without being inside of it."""

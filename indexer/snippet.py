@@ -30,6 +30,15 @@ class Snippet:
     lines: tuple[int, ...] = ()  # the lines shown, counted from 0
 
 
+@dataclass(frozen=True, slots=True)
+class RecentSpan:
+    """Lines of a file that were edited or looked at; both are included, counted from 0."""
+
+    path: str
+    first_line: int
+    last_line: int
+
+
 def signature_lines(lines: LineIndex, symbol: Symbol) -> list[int]:
     """The lines of a definition that say how to use it: decorators and signature."""
     first = lines.line_of(symbol.start)
