@@ -57,6 +57,29 @@
     ]) @definition.variable)
   (#eq? @holder "module") (#eq? @exports "exports"))
 
+(variable_declarator name: [
+  (object_pattern [
+    (shorthand_property_identifier_pattern) @name
+    (pair_pattern value: [
+      (identifier) @name
+      (assignment_pattern left: (identifier) @name)
+      (object_pattern [
+        (shorthand_property_identifier_pattern) @name
+        (pair_pattern value: (identifier) @name)
+      ])
+      (array_pattern (identifier) @name)
+    ])
+    (object_assignment_pattern left: (shorthand_property_identifier_pattern) @name)
+    (rest_pattern (identifier) @name)
+  ])
+  (array_pattern [
+    (identifier) @name
+    (assignment_pattern left: (identifier) @name)
+    (rest_pattern (identifier) @name)
+    (object_pattern (shorthand_property_identifier_pattern) @name)
+  ])
+]) @definition.variable
+
 ; Members of an object that has a name. What has none is called `default` if it is exported so.
 (variable_declarator
   name: (identifier) @owner

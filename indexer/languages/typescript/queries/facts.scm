@@ -117,7 +117,11 @@
   name: (property_identifier) @name
   type: (type_annotation)? @type) @definition.field
 (required_parameter
-  (accessibility_modifier)
+  [(accessibility_modifier) "readonly"]
+  pattern: (identifier) @name
+  type: (type_annotation)? @type) @definition.member
+(optional_parameter
+  [(accessibility_modifier) "readonly"]
   pattern: (identifier) @name
   type: (type_annotation)? @type) @definition.member
 (variable_declarator
