@@ -123,6 +123,14 @@ class Rules:
         self._folders.clear()
         self._find_tops()
 
+    def reconsider(self, folder: str) -> None:
+        """A folder came anew where another one may have been."""
+        inside = _slash(folder)
+        for known in [path for path in self._folders if path == folder or path.startswith(inside)]:
+            del self._folders[known]
+        for key in [key for key in self._chains if key[0] == folder or key[0].startswith(inside)]:
+            del self._chains[key]
+
     def root_of(self, path: str) -> str | None:
         """The root that a path lies in, the innermost of several."""
         inside = [root for root in self.roots if path == root or path.startswith(_slash(root))]
