@@ -19,13 +19,13 @@ from runtime.config import ModelConfig, SamplingParams
 from runtime.errors import BundleError
 from runtime.external_data import external_files
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "bundle.json"
 MODEL = "model.onnx"
 WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
 # Operator of our domain -> layouts of its packed weights that this version reads.
-OPERATOR_LAYOUTS = {"ExpertDispatch": (1,)}
+OPERATOR_LAYOUTS = {"ExpertDispatch": (1,), "PagedAttention": (1,)}
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -49,7 +49,7 @@ class FileRecord:
 class Bundle:
     """A checked bundle.
 
-    `context` is the number of tokens that the key-value cache holds; `prompt_format` is resolved
+    `context` is the most tokens that a sequence may have; `prompt_format` is resolved
     by `PromptFormat.from_manifest`; `memory` is the mixture table of the repository memory, if any;
     `operators` maps each operator of ours that the graph uses to its layout version.
     """

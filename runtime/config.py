@@ -75,12 +75,19 @@ class SamplingParams:
 class EngineConfig:
     """How the engine runs. `threads` 0 means as many as the machine has cores, four at most.
 
-    `num_slots` KV buffers are kept, each of the model's whole context; `prefill_chunk` tokens are
-    computed in one step, so that a cancel waits for one chunk at most; `max_waiting` may queue.
+    Keys and values take `kv_bytes` at most, each number `kv_bits` (8 or 32) wide; `max_running`
+    sequences are computed side by side, `max_waiting` may queue; `prefill_chunk` prompt tokens are
+    computed in one step, so that a cancel waits for one chunk at most.
     """
 
     threads: int = 0
-    num_slots: int = 2
+    kv_bytes: int = 256 * 1024 * 1024
+    kv_bits: int = 32
+    max_running: int = 8
     prefill_chunk: int = 256
     max_waiting: int = 64
     use_memory: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kv_bits not in (8, 32):
+            raise ValueError(f"kv_bits must be 8 or 32, not {self.kv_bits}")

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.block_manager import BlockManager
 from runtime.config import EngineConfig
 from runtime.errors import EngineBusy, PromptTooLong
 from runtime.forced_start import TokenTable
@@ -35,7 +36,6 @@ from runtime.sequence import (
     Timings,
     Usage,
 )
-from runtime.slots import Slots
 from runtime.stop_strings import StopStrings
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ class EngineStatus:
 
     running: int
     waiting: int
-    free_slots: int
+    num_blocks: int
+    used_blocks: int
+    held_blocks: int  # with keys and values that may be reused, in use or not
     memory_documents: int
     memory_tokens: int
     error: str | None = None
@@ -91,7 +93,8 @@ class Engine:
         self.mixture = mixture if mixture is not None else MixtureTable()
         self._stop_ids = frozenset(stop_ids)
         self._clock = clock
-        self._scheduler = Scheduler(Slots(runner.num_slots), config.prefill_chunk)
+        blocks = BlockManager(runner.num_blocks, runner.block_size)
+        self._scheduler = Scheduler(blocks, config.prefill_chunk, config.max_running)
         self._outputs: list[Output] = []
         self._results: OrderedDict[int, Result] = OrderedDict()
         # The lock guards what other threads touch.
@@ -152,11 +155,13 @@ class Engine:
         return self._results[sequence_id]
 
     def status(self) -> EngineStatus:
-        memory = self.memory
+        memory, blocks = self.memory, self._scheduler.blocks
         return EngineStatus(
             running=self._scheduler.num_running,
             waiting=self._num_waiting + len(self._added),
-            free_slots=self._scheduler.slots.num_free,
+            num_blocks=blocks.num_blocks,
+            used_blocks=blocks.num_blocks - blocks.num_unused,
+            held_blocks=blocks.num_held,
             memory_documents=0 if memory is None else memory.num_documents,
             memory_tokens=0 if memory is None else memory.num_tokens,
         )
@@ -173,6 +178,8 @@ class Engine:
                 self._scheduler.add(self._added.popleft())
         self._finish_cancelled()
         shares = self._scheduler.schedule()
+        for copy in self._scheduler.take_copies():
+            self.runner.copy_block(copy.source, copy.target)
         self._num_waiting = self._scheduler.num_waiting
         return [share for share in shares if self._admit(share.sequence)]
 
@@ -191,7 +198,8 @@ class Engine:
             # One of them is at fault, so each runs alone; nothing was recorded, so nothing is lost.
             return [self.run([share])[0] for share in shares]
         for share in shares:
-            self._scheduler.advance(share)
+            share.sequence.tokens_computed += share.count
+            self._scheduler.advance(share.sequence, share.count)
         return list(logits)
 
     def sample(
@@ -371,7 +379,7 @@ class Engine:
 
     def _finish(self, sequence: Sequence, reason: FinishReason, error: str | None = None) -> None:
         assert sequence.status is not Status.FINISHED
-        self._scheduler.finish(sequence, keep_slot=reason != "error")
+        self._scheduler.finish(sequence, keep_blocks=reason != "error")
         self._results[sequence.sequence_id] = self._summary(sequence, reason, error)
         while len(self._results) > MAX_RESULTS:
             self._results.popitem(last=False)
@@ -400,10 +408,10 @@ class Engine:
 
 def _chunk(share: Share) -> Chunk:
     sequence = share.sequence
-    assert sequence.slot is not None
+    assert sequence.table is not None
     start, end = sequence.computed, sequence.computed + share.count
     return Chunk(
-        slot=sequence.slot,
+        blocks=np.array(sequence.table.blocks, np.int32),
         tokens=sequence.tokens[start:end],
         past=start,
         num_logits=1 if end == sequence.length else 0,

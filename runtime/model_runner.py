@@ -1,4 +1,4 @@
-"""Runs a bundle's graph in ONNX Runtime: tokens in, logits out, keys and values kept in slots.
+"""Runs a bundle's graph in ONNX Runtime: tokens in, logits out, keys and values kept in blocks.
 
 Only this file and the operators know ONNX Runtime, which is imported when a model is loaded.
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.errors import EngineClosed, EngineError, ModelLoadError
 from runtime.ops import cancel_flag, import_onnxruntime, library_path
+from runtime.ops.paged_attention import BLOCK, block_bytes
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle
@@ -25,19 +26,19 @@ MAX_DEFAULT_THREADS = 4
 
 
 class Cancelled(Exception):
-    """A run was stopped by `cancel`; what its unfinished chunk would have stored is undefined."""
+    """A run was stopped by `cancel`; what its chunks would have stored is undefined."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """One sequence's share of a step.
 
-    `tokens` int64 [T] are new, in `slot`, after the `past` tokens there that stay valid: a smaller
-    past than last time rewinds. Logits of the last `num_logits` of them are wanted, none while
-    prefilling.
+    `tokens` int64 [T] are new, after the `past` positions that `blocks` int32, the sequence's
+    blocks of the pool in order, hold already: a smaller past than last time rewinds. Logits of the
+    last `num_logits` tokens are wanted, none while prefilling.
     """
 
-    slot: int
+    blocks: NDArray[np.int32]
     tokens: NDArray[np.int64]
     past: int
     num_logits: int
@@ -48,14 +49,19 @@ class ModelRunner(Protocol):
 
     vocab_size: int
     max_context: int
-    num_slots: int
+    num_blocks: int
+    block_size: int
 
     def run(self, chunks: Sequence[Chunk]) -> list[NDArray[np.float32]]:
-        """Compute the chunks in order; return float32 [num_logits, vocab_size] for each.
+        """Compute the chunks together; return float32 [num_logits, vocab_size] for each.
 
-        Raises Cancelled, ValueError for a chunk that cannot be, EngineError where the model fails.
-        Chunks before the one that was interrupted are stored whole.
+        No two chunks may write to one block. Raises Cancelled, ValueError for a chunk that cannot
+        be, EngineError where the model fails; then positions beyond each `past` are undefined.
         """
+        ...
+
+    def copy_block(self, source: int, target: int) -> None:
+        """Let a block of the pool hold what another one holds."""
         ...
 
     def cancel(self) -> None:
@@ -70,24 +76,31 @@ class ModelRunner(Protocol):
 class OrtModelRunner:
     """A model in an ONNX Runtime session on the CPU. One thread runs it; any may cancel.
 
-    Weights stay in the memory-mapped file. Each slot has, for each layer, one buffer of the whole
-    context for keys and one for values, bound as input and output alike: new positions are written
-    in place and a rewind costs nothing. The system gives memory to a buffer as it fills.
+    Weights stay in the memory-mapped file. Each layer has one pool of blocks for keys and values,
+    bound as input and output alike: new positions are written in place and a rewind costs nothing.
+    The system gives memory to a pool as it fills. All chunks of a run go through the graph
+    together, so that each expert's weights are read once for all of them.
     """
 
-    def __init__(
-        self, session: Any, ort: Any, config: ModelConfig, context: int, slots: int
-    ) -> None:
+    def __init__(self, session: Any, ort: Any, bundle: Bundle, config: EngineConfig) -> None:
         """Use `load`. `session` is an InferenceSession, `ort` the onnxruntime module."""
-        self.vocab_size = config.vocab_size
-        self.max_context = context
-        self.num_slots = slots
+        self.vocab_size = bundle.config.vocab_size
+        self.block_size = BLOCK
+        self.num_blocks, self.max_context = pool_size(bundle, config)
         self._session = session
         self._flag = cancel_flag()
         self._handle = np.array([self._flag.handle], dtype=np.int64)
         self._options = ort.RunOptions()
-        self._bindings = [_bind_slot(session, ort, config, context) for _ in range(slots)]
-        self._filled = [0] * slots
+        self._binding = session.io_binding()
+        shape = [self.num_blocks, block_bytes_of(bundle.config, config.kv_bits)]
+        self._pools = [
+            ort.OrtValue.ortvalue_from_shape_and_type(shape, np.uint8, "cpu", 0)
+            for _ in range(bundle.config.num_hidden_layers)
+        ]
+        for layer, pool in enumerate(self._pools):
+            self._binding.bind_ortvalue_input(f"cache.{layer}", pool)
+            self._binding.bind_ortvalue_output(f"cache_out.{layer}", pool)
+        self._binding.bind_output("logits")
         self._lock = threading.Lock()  # Guards the two fields below and what they stand for.
         self._is_running = False
         self._is_cancelled = False
@@ -114,28 +127,54 @@ class OrtModelRunner:
         try:
             options.register_custom_ops_library(str(library_path()))
             session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-            return cls(session, ort, bundle.config, bundle.context, config.num_slots)
+            return cls(session, ort, bundle, config)
         except ModelLoadError:
             raise
         except Exception as error:  # The classes of ONNX Runtime's errors have no public base.
             raise ModelLoadError(f"ONNX Runtime cannot load {path}: {_one_line(error)}") from error
 
     def run(self, chunks: Sequence[Chunk]) -> list[NDArray[np.float32]]:
-        """Compute the chunks in order; see `ModelRunner.run`."""
+        """Compute the chunks together; see `ModelRunner.run`."""
         if self._session is None:
             raise EngineClosed("the model was closed")
         with self._lock:
             self._is_running = True
         try:
-            filled = list(self._filled)
-            for chunk in chunks:
-                self._check(chunk, filled)
-                filled[chunk.slot] = chunk.past + len(chunk.tokens)
-            return [self._run_chunk(chunk) for chunk in chunks]
+            self._check(chunks)
+            for name, value in _inputs(chunks).items():
+                self._binding.bind_cpu_input(name, value)
+            self._binding.bind_cpu_input("cancel", self._handle)
+            self._binding.bind_output("logits")  # Anew each time, because its shape changes.
+            logits = self._run_graph()
         finally:
             with self._lock:
                 self._is_running = self._is_cancelled = self._options.terminate = False
                 self._flag.clear()
+        ends = np.cumsum([chunk.num_logits for chunk in chunks])
+        return np.split(logits, ends[:-1])
+
+    def _run_graph(self) -> NDArray[np.float32]:
+        """The logits [positions, vocab_size] of what is bound."""
+        try:
+            if self._is_cancelled:
+                raise Cancelled
+            self._session.run_with_iobinding(self._binding, self._options)
+        except Cancelled:
+            raise
+        except Exception as error:  # As in `load`.
+            if self._is_cancelled:
+                raise Cancelled from None
+            raise EngineError(f"the model failed: {_one_line(error)}") from error
+        logits: NDArray[np.float32] = self._binding.get_outputs()[-1].numpy()[0]
+        return logits
+
+    def copy_block(self, source: int, target: int) -> None:
+        """Let a block of the pool hold what another one holds, in all layers."""
+        for index in (source, target):
+            self._check_block(index)
+        for pool in self._pools:
+            view = pool.numpy()
+            view[target] = view[source]
 
     def cancel(self) -> None:
         """Stop a run that is under way, between two nodes or two expert tasks; from any thread."""
@@ -148,67 +187,84 @@ class OrtModelRunner:
         """Give back the memory. Not while `run` is under way."""
         if self._session is not None:
             self._session = None
-            self._bindings = []
+            self._binding = None
+            self._pools = []
             self._flag.close()
 
-    def _check(self, chunk: Chunk, filled: Sequence[int]) -> None:
+    def _check(self, chunks: Sequence[Chunk]) -> None:
+        written: set[int] = set()
+        for chunk in chunks:
+            self._check_chunk(chunk)
+            size, end = self.block_size, chunk.past + len(chunk.tokens)
+            own = set(chunk.blocks[chunk.past // size : -(-end // size)].tolist())
+            if own & written:
+                raise ValueError(f"two chunks write to block {min(own & written)}")
+            written |= own
+
+    def _check_chunk(self, chunk: Chunk) -> None:
         tokens, past = chunk.tokens, chunk.past
-        if not 0 <= chunk.slot < self.num_slots:
-            raise ValueError(f"slot {chunk.slot} does not exist: there are {self.num_slots}")
         if tokens.ndim != 1 or tokens.dtype != np.int64 or not len(tokens):
             raise ValueError("tokens must be a vector of int64 that is not empty")
         if tokens.min() < 0 or tokens.max() >= self.vocab_size:
             raise ValueError(f"a token is outside of 0..{self.vocab_size - 1}")
-        if not 0 <= past <= filled[chunk.slot]:
-            held = filled[chunk.slot]
-            raise ValueError(f"past is {past}, but slot {chunk.slot} holds {held} tokens")
+        if past < 0:
+            raise ValueError(f"past is {past}, but must not be negative")
         if past + len(tokens) > self.max_context:
             raise ValueError(
                 f"{past} + {len(tokens)} tokens do not fit the context of {self.max_context}"
             )
+        room = len(chunk.blocks) * self.block_size
+        if past + len(tokens) > room:
+            raise ValueError(f"{past} + {len(tokens)} tokens do not fit blocks for {room}")
         if not 0 <= chunk.num_logits <= len(tokens):
             raise ValueError(f"num_logits must be from 0 to {len(tokens)}, not {chunk.num_logits}")
+        for index in (chunk.blocks.min(), chunk.blocks.max()):
+            self._check_block(int(index))
 
-    def _run_chunk(self, chunk: Chunk) -> NDArray[np.float32]:
-        new, end = len(chunk.tokens), chunk.past + len(chunk.tokens)
-        inputs = {
-            "input_ids": np.ascontiguousarray(chunk.tokens)[None, :],
-            "logits_from": np.array([new - chunk.num_logits], dtype=np.int64),
-            "seqlens_k": np.array([end - 1], dtype=np.int32),
-            "total_sequence_length": np.array([end], dtype=np.int32),
-            "cancel": self._handle,
-        }
-        binding = self._bindings[chunk.slot]
-        for name, value in inputs.items():
-            binding.bind_cpu_input(name, value)
-        binding.bind_output("logits")  # Anew each time, because its shape changes.
-        self._filled[chunk.slot] = chunk.past
-        try:
-            if self._is_cancelled:
-                raise Cancelled
-            self._session.run_with_iobinding(binding, self._options)
-        except Cancelled:
-            raise
-        except Exception as error:  # As in `load`.
-            if self._is_cancelled:
-                raise Cancelled from None
-            raise EngineError(f"the model failed: {_one_line(error)}") from error
-        self._filled[chunk.slot] = end
-        logits: NDArray[np.float32] = binding.get_outputs()[-1].numpy()[0]
-        return logits
+    def _check_block(self, index: int) -> None:
+        if not 0 <= index < self.num_blocks:
+            raise ValueError(f"block {index} does not exist: there are {self.num_blocks}")
 
 
-def _bind_slot(session: Any, ort: Any, config: ModelConfig, context: int) -> Any:
-    """Return a binding with a slot's buffers as past and present; `logits` is its last output."""
-    binding = session.io_binding()
-    shape = [1, config.num_key_value_heads, context, config.head_dim]
-    for layer in range(config.num_hidden_layers):
-        for kind in ("key", "value"):
-            buffer = ort.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, "cpu", 0)
-            binding.bind_ortvalue_input(f"past.{layer}.{kind}", buffer)
-            binding.bind_ortvalue_output(f"present.{layer}.{kind}", buffer)
-    binding.bind_output("logits")
-    return binding
+def block_bytes_of(config: ModelConfig, kv_bits: int) -> int:
+    """Bytes of one block in one layer."""
+    return block_bytes(config.num_key_value_heads, config.head_dim, kv_bits)
+
+
+def pool_size(bundle: Bundle, config: EngineConfig) -> tuple[int, int]:
+    """How many blocks fit the budget, and how many tokens a sequence can have with them.
+
+    Raises ModelLoadError when that is less than one block.
+    """
+    layers = bundle.config.num_hidden_layers
+    each = layers * block_bytes_of(bundle.config, config.kv_bits)
+    count = min(config.kv_bytes // each, np.iinfo(np.int32).max)
+    if count < 1:
+        raise ModelLoadError(
+            f"{config.kv_bytes} bytes for keys and values hold not even one block of {BLOCK} "
+            f"tokens, which takes {each}: raise kv_bytes"
+        )
+    return count, min(bundle.context, count * BLOCK)
+
+
+def _inputs(chunks: Sequence[Chunk]) -> dict[str, NDArray[Any]]:
+    """The graph's inputs for some chunks, one after the other."""
+    counts = [len(chunk.tokens) for chunk in chunks]
+    starts = np.cumsum([0, *counts])
+    tables = np.full((len(chunks), max(len(chunk.blocks) for chunk in chunks)), -1, np.int32)
+    for row, chunk in zip(tables, chunks, strict=True):
+        row[: len(chunk.blocks)] = chunk.blocks
+    wanted = [
+        np.arange(end - chunk.num_logits, end)
+        for chunk, end in zip(chunks, starts[1:], strict=True)
+    ]
+    return {
+        "input_ids": np.concatenate([chunk.tokens for chunk in chunks])[None, :],
+        "logits_at": np.concatenate(wanted).astype(np.int64),
+        "block_table": tables,
+        "starts": starts.astype(np.int32),
+        "past": np.array([chunk.past for chunk in chunks], np.int32),
+    }
 
 
 def _one_line(error: Exception) -> str:

@@ -1,22 +1,20 @@
-"""Decides which sequences take part in a step, and with how many tokens.
+"""Who computes how many tokens in the next step, and in which KV blocks.
 
-The most urgent class that has work has the model to itself. Within a class all decoding sequences
-advance by one token a step; what is left of the step's token budget goes to the sequences that
-still prefill, one after the other, and another one begins in each step. Sequences that wait for a
-slot are served in order of arrival. When every slot is taken, a more urgent sequence takes one at
-the step's boundary from the least urgent, latest admitted one, which waits at the head of its
-queue and resumes with whatever prefix its tokens still find in a slot.
+Only sequences of the most urgent class that has any take part in a step: all that decode, and as
+many prompt tokens as fit beside them. Others keep their blocks and go on where they were. When
+blocks or places run out, the least urgent, latest arrived sequence gives way at the step's
+boundary: it waits at the head of its queue and resumes with whatever of its prefix is still held.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runtime.block_manager import BlockManager, Copy, NoBlocks
 from runtime.config import Priority
+from runtime.fair_queue import FairQueue
 from runtime.sequence import Sequence, Status
-from runtime.slots import Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +26,19 @@ class Share:
 
 
 class Scheduler:
-    """Owns the waiting and running sequences and the KV slots; used by one thread."""
+    """Owns the waiting and running sequences and the KV blocks; used by one thread."""
 
-    def __init__(self, slots: Slots, step_tokens: int) -> None:
-        if step_tokens < 1:
-            raise ValueError(f"a step must have room for a token, not {step_tokens}")
-        self.slots = slots
+    def __init__(self, blocks: BlockManager, step_tokens: int, max_running: int) -> None:
+        if step_tokens < 1 or max_running < 1:
+            raise ValueError(
+                f"a step needs room for a token and a sequence, not {step_tokens}, {max_running}"
+            )
+        self.blocks = blocks
         self._step_tokens = step_tokens
-        self._waiting = {priority: deque[Sequence]() for priority in Priority}
+        self._max_running = max_running
+        self._waiting = {priority: FairQueue() for priority in Priority}
         self._running: list[Sequence] = []
+        self._copies: list[Copy] = []
 
     @property
     def num_waiting(self) -> int:
@@ -52,7 +54,7 @@ class Scheduler:
             yield from queue
 
     def add(self, sequence: Sequence) -> None:
-        self._waiting[sequence.priority].append(sequence)
+        self._waiting[sequence.priority].push(sequence)
 
     def schedule(self) -> list[Share]:
         """Admit what can be admitted and return the step's shares, at most one a sequence."""
@@ -60,26 +62,33 @@ class Scheduler:
         if priority is None:
             return []
         queue = self._waiting[priority]
-        while queue and self._make_room(priority):
-            self._admit(queue.popleft())
-        return self._share_out([s for s in self._running if s.priority == priority])
+        while len(queue) and self._make_place(priority):
+            self._admit(queue.pop())
+        shares = self._share_out([s for s in self._running if s.priority == priority])
+        granted = [share for share in shares if self._make_room(share)]
+        # A later share may have cost an earlier one its blocks.
+        return [share for share in granted if share.sequence.status is Status.RUNNING]
 
-    def finish(self, sequence: Sequence, *, keep_slot: bool = True) -> None:
-        """Take a sequence out, running or waiting; its slot may be reused if `keep_slot`."""
+    def take_copies(self) -> list[Copy]:
+        """Blocks to copy, in this order, before the shares are computed."""
+        copies, self._copies = self._copies, []
+        return copies
+
+    def finish(self, sequence: Sequence, *, keep_blocks: bool = True) -> None:
+        """Take a sequence out, running or waiting; its blocks may be reused if `keep_blocks`."""
         if sequence.status is Status.RUNNING:
             self._running.remove(sequence)
-            self._release(sequence, keep=keep_slot)
+            self._release(sequence, keep=keep_blocks)
         elif sequence.status is Status.WAITING:
             self._waiting[sequence.priority].remove(sequence)
         sequence.status = Status.FINISHED
 
-    def advance(self, share: Share) -> None:
-        """Note that the share's tokens are in the sequence's slot."""
-        sequence = share.sequence
-        assert sequence.slot is not None
-        sequence.computed += share.count
-        sequence.tokens_computed += share.count
-        self.slots.record(sequence.slot, sequence.tokens, sequence.computed)
+    def advance(self, sequence: Sequence, count: int) -> None:
+        """Note that the next `count` tokens of a sequence are in its blocks."""
+        assert sequence.table is not None
+        first = sequence.computed
+        sequence.computed += count
+        self.blocks.record(sequence.table, sequence.tokens, first, sequence.computed)
 
     def _share_out(self, candidates: list[Sequence]) -> list[Share]:
         decoding = [sequence for sequence in candidates if sequence.remaining == 1]
@@ -97,19 +106,34 @@ class Scheduler:
             self._running.append(sequence)
         return shares
 
-    def _make_room(self, priority: Priority) -> bool:
-        """Free a slot at the cost of a less urgent sequence, if need be and if there is one."""
-        if self.slots.num_free:
+    def _make_place(self, priority: Priority) -> bool:
+        """Make way for one more, at the cost of a less urgent sequence if need be."""
+        if len(self._running) < self._max_running:
             return True
         victims = [sequence for sequence in self._running if sequence.priority > priority]
         if not victims:
             return False
-        self._preempt(max(victims, key=lambda s: (s.priority, s.sequence_id)))
+        self._preempt(_last(victims))
         return True
 
+    def _make_room(self, share: Share) -> bool:
+        """Give a share its blocks, if need be those of whoever comes after it."""
+        sequence = share.sequence
+        while sequence.status is Status.RUNNING:
+            assert sequence.table is not None
+            try:
+                self.blocks.grow(sequence.table, sequence.computed + share.count)
+                return True
+            except NoBlocks:
+                # The first in line never gives way, so somebody always gets on.
+                self._preempt(_last(self._running))
+        return False
+
     def _admit(self, sequence: Sequence) -> None:
-        tokens = sequence.tokens[: sequence.length]
-        sequence.slot, sequence.computed = self.slots.take(tokens)
+        taken = self.blocks.take(sequence.tokens[: sequence.length])
+        sequence.table, sequence.computed = taken.table, taken.valid
+        if taken.copy is not None:
+            self._copies.append(taken.copy)
         sequence.tokens_reused += sequence.computed
         sequence.status = Status.RUNNING
         self._running.append(sequence)
@@ -118,9 +142,14 @@ class Scheduler:
         self._running.remove(sequence)
         self._release(sequence, keep=True)
         sequence.status = Status.WAITING
-        self._waiting[sequence.priority].appendleft(sequence)
+        self._waiting[sequence.priority].push_front(sequence)
 
     def _release(self, sequence: Sequence, *, keep: bool) -> None:
-        assert sequence.slot is not None
-        self.slots.release(sequence.slot, keep=keep)
-        sequence.slot, sequence.computed = None, 0
+        assert sequence.table is not None
+        self.blocks.release(sequence.table, keep=keep)
+        sequence.table, sequence.computed = None, 0
+
+
+def _last(sequences: list[Sequence]) -> Sequence:
+    """The least urgent one, of these the one that came last."""
+    return max(sequences, key=lambda sequence: (sequence.priority, sequence.sequence_id))

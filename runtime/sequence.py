@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.block_manager import BlockTable
 from runtime.config import Priority, SamplingParams
 from runtime.stop_strings import StopStrings
 
@@ -36,12 +37,16 @@ class MemoryScope:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One prompt to continue. Without a `scope` the repository memory is not asked."""
+    """One prompt to continue. Without a `scope` the repository memory is not asked.
+
+    Clients, told apart by any name, take turns when there is more to do than can run at once.
+    """
 
     prompt: tuple[int, ...]
     sampling: SamplingParams = field(default_factory=SamplingParams)
     priority: Priority = Priority.TYPING
     scope: MemoryScope | None = None
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,9 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts: `reused` were found in a KV slot, `computed` went through the model.
+    """Token counts: `reused` were found in KV blocks, `computed` went through the model.
 
-    A sequence that lost its slot to a more urgent one is computed again, so `reused + computed`
+    A sequence that lost its blocks to a more urgent one is computed again, so `reused + computed`
     can exceed `prompt + generated`.
     """
 
@@ -116,7 +121,7 @@ class Sequence:
     """A request on its way through the engine; only the engine's thread touches it.
 
     `tokens[:length]` is the prompt and what was generated, of which the keys and values of the
-    first `computed` are in KV slot `slot`.
+    first `computed` are in the blocks of `table`.
     """
 
     sequence_id: int
@@ -128,7 +133,7 @@ class Sequence:
     stop_strings: StopStrings
     added_at: float
     status: Status = Status.WAITING
-    slot: int | None = None
+    table: BlockTable | None = None
     computed: int = 0
     matcher: Matcher | None = None
     # Bytes with which the text must still go on.

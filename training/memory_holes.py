@@ -35,7 +35,6 @@ from runtime.tokenizer import Tokenizer
 SETTINGS = ("A", "B", "H", "C")
 TWIN_SHARE = 0.5  # Of the distinct lines of the smaller of two files.
 MIN_LINE = 8  # Shorter lines say nothing about whether two files are copies.
-SLOT = 0
 MAX_NEW_TOKENS = 48
 ROOM = 96  # Tokens of the context that a prompt leaves free: an answer or the longest target.
 
@@ -196,13 +195,14 @@ class Model:
         self.tokenizer = tokenizer
         self.form = form
         self._held: list[int] = []
+        self._blocks = np.arange(-(-runner.max_context // runner.block_size), dtype=np.int32)
 
     @classmethod
     def open(cls, path: Path, threads: int) -> Model:
         bundle = Bundle.open(path)
         tokenizer = Tokenizer.from_file(bundle.tokenizer_path)
         form = PromptFormat.from_manifest(bundle.prompt_format, tokenizer)
-        config = EngineConfig(threads=threads, num_slots=1)
+        config = EngineConfig(threads=threads)
         return cls(OrtModelRunner.load(bundle, config), tokenizer, form)
 
     def run(self, tokens: list[int], num_logits: int) -> NDArray[np.float32]:
@@ -213,7 +213,7 @@ class Model:
                 break
             past += 1
         new = np.array(tokens[past:], np.int64)
-        (rows,) = self.runner.run([Chunk(SLOT, new, past, num_logits)])
+        (rows,) = self.runner.run([Chunk(self._blocks, new, past, num_logits)])
         self._held = tokens
         return rows
 

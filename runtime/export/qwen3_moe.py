@@ -1,7 +1,8 @@
 """Qwen3-MoE (Yang et al., arXiv 2505.09388): from configuration and tensors to a decoder graph.
 
 A layer is: norm, grouped-query attention with normed heads, residual, norm, experts, residual.
-Logits are computed for the last positions of a run only; a prefill asks for none.
+A run takes tokens of several sequences, one after the other. Logits are computed for the wanted
+positions only; a prefill asks for none.
 """
 
 from __future__ import annotations
@@ -28,7 +29,6 @@ ARCHITECTURE = "Qwen3MoeForCausalLM"
 _EMBEDDING = "model.embed_tokens.weight"
 _HEAD = "lm_head.weight"
 _FINAL_NORM = "model.norm.weight"
-_END = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +173,9 @@ class Decoder:
         """Build the graph; return the relative rms error of the weights, part by part."""
         graph, config = self._graph, self._config
         ids = graph.input("input_ids", np.int64, [1, "tokens"])
-        self._logits_from = graph.input("logits_from", np.int64, [1])
+        self._logits_at = graph.input("logits_at", np.int64, ["positions"])
         self._cancel = graph.input("cancel", np.int64, [1])
-        self._shared = AttentionInputs.declare(graph, config, self._context)
+        self._shared = AttentionInputs.declare(graph, config, self._context, self._cancel)
         embedding_meter = ErrorMeter()
         x, residual = self._embed(ids, embedding_meter), ""
         layers = []
@@ -219,12 +219,12 @@ class Decoder:
             q_norm=self._read(layer, "self_attn.q_norm"),
             k_norm=self._read(layer, "self_attn.k_norm"),
         )
-        scheme, context = schemes.projections, self._context
-        x = attention(graph, layer, x, weights, self._shared, config, context, scheme, meter)
+        scheme = schemes.projections
+        x = attention(graph, layer, x, weights, self._shared, config, scheme, meter)
         if layer == config.num_hidden_layers - 1:
             # All keys and values are stored by now: from here on only positions with logits matter.
-            x = self._last_positions(f"{name}.attention.last", x)
-            residual = self._last_positions(f"{name}.residual.last", residual)
+            x = self._wanted_positions(f"{name}.attention.wanted", x)
+            residual = self._wanted_positions(f"{name}.residual.wanted", residual)
         output = self._read(layer, "self_attn.o_proj")
         x = linear(graph, f"{name}.attention.o", x, output, scheme, meter)
         x, residual = self._norm(
@@ -248,10 +248,8 @@ class Decoder:
             return rms_norm(self._graph, name, x, weight, epsilon), x
         return add_and_rms_norm(self._graph, name, x, residual, weight, epsilon)
 
-    def _last_positions(self, name: str, x: str) -> str:
-        graph = self._graph
-        ends, axes = graph.constant("slice.end", [_END]), graph.constant("slice.axis", [1])
-        return graph.node("Slice", [x, self._logits_from, ends, axes], name)
+    def _wanted_positions(self, name: str, x: str) -> str:
+        return self._graph.node("Gather", [x, self._logits_at], name, axis=1)
 
     def _head(self, x: str, residual: str, meter: ErrorMeter) -> None:
         graph, config, scheme = self._graph, self._config, self._schemes.embedding

@@ -19,6 +19,7 @@ from runtime.export.graph import GraphBuilder
 from runtime.export.linear import Scheme
 from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, check_tensors, read_config
 from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
+from runtime.ops.paged_attention import LAYOUT_VERSION as CACHE_LAYOUT
 from runtime.prompt_format import FIM_ROLES, ROLES, PromptFormat
 from runtime.tokenizer import Tokenizer
 
@@ -81,7 +82,7 @@ def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
             },
             "prompt_format": layout,
             "sampling": {},
-            "operators": {"ExpertDispatch": LAYOUT_VERSION},
+            "operators": {"ExpertDispatch": LAYOUT_VERSION, "PagedAttention": CACHE_LAYOUT},
         }
         if options.memory is not None:
             manifest["memory"] = options.memory

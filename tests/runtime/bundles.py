@@ -9,6 +9,7 @@ from typing import Any
 
 from onnx import TensorProto, helper
 
+from runtime.bundle import FORMAT_VERSION
 from tests.support.tiny_tokenizer import tokenizer_definition
 
 CONFIG = {
@@ -59,7 +60,7 @@ def write_bundle(path: Path, model: bytes | None = None, **changes: Any) -> Path
     for name, content in contents.items():
         (path / name).write_bytes(content)
     manifest = {
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         "name": "tiny",
         "created_by": "a test",
         "licence": "Apache-2.0",

@@ -17,9 +17,11 @@ from runtime.config import EngineConfig
 from runtime.export.linear import Scheme
 from runtime.export.qwen3_moe import Schemes
 from runtime.export.write import Options, export_bundle
-from runtime.model_runner import OrtModelRunner
+from runtime.model_runner import Chunk, OrtModelRunner
+from runtime.ops.paged_attention import BLOCK
 
 CHECKPOINTS = Path(__file__).parent.parent / "fixtures" / "checkpoints"
+CONTEXT = 128
 NAMES = ("tied", "untied", "sharded")
 _BITS = {"int4": 4, "int8": 8, "fp32": 32}
 
@@ -50,8 +52,15 @@ def bundle_of(name: str, experts: str, dense: str, block: int = 32, **config: An
     return export_bundle(source, folder / "bundle", options)
 
 
-def runner_of(bundle: Bundle, threads: int = 1, slots: int = 2) -> OrtModelRunner:
-    return OrtModelRunner.load(bundle, EngineConfig(threads=threads, num_slots=slots))
+def runner_of(bundle: Bundle, threads: int = 1, **config: Any) -> OrtModelRunner:
+    return OrtModelRunner.load(bundle, EngineConfig(threads=threads, **config))
+
+
+def chunk(place: int, tokens: NDArray[np.int64], past: int, num_logits: int) -> Chunk:
+    """A chunk of a sequence whose blocks lie at a place of its own, with room for the context."""
+    count = CONTEXT // BLOCK
+    blocks = np.arange(place * count, (place + 1) * count, dtype=np.int32)[::-1].copy()
+    return Chunk(blocks, tokens, past, num_logits)
 
 
 def reference(name: str, number: int) -> tuple[NDArray[np.int64], int, NDArray[np.float32]]:

@@ -103,7 +103,7 @@ async def test_cancel_ends_with_the_text_so_far(driver: Driver) -> None:
 
 
 async def test_what_cannot_be_queued_is_refused_at_once(driver: Driver) -> None:
-    runner = ScriptedRunner(noise(), max_context=10, num_slots=1)
+    runner = ScriptedRunner(noise(), max_context=10)
     async with driver(engine_of(runner, EngineConfig(max_waiting=1))) as engine:
         with pytest.raises(PromptTooLong):
             await text_of(engine, "a prompt that is too long")
@@ -117,9 +117,10 @@ async def test_busy() -> None:
     def wait(chunk: Chunk, computed: int) -> None:
         assert release.wait(10)
 
-    runner = ScriptedRunner(spelling(TEXTS), num_slots=1, before_token=wait)
+    runner = ScriptedRunner(spelling(TEXTS), before_token=wait)
+    config = EngineConfig(max_waiting=1, max_running=1)
     async with (
-        AsyncEngine(engine_of(runner, EngineConfig(max_waiting=1))) as engine,
+        AsyncEngine(engine_of(runner, config)) as engine,
         engine.generate(request("one ")) as running,
     ):
         while engine.status.running == 0:
@@ -152,7 +153,7 @@ async def test_leaving_interrupts_a_long_prefill() -> None:
 
 
 async def test_closing_ends_what_runs_and_waits(driver: Driver) -> None:
-    runner = ScriptedRunner(endless, max_context=100_000, num_slots=1)
+    runner = ScriptedRunner(endless, max_context=100_000)
     engine = driver(engine_of(runner))
     async with (
         engine.generate(request("endless", max_tokens=90_000)) as running,

@@ -142,7 +142,7 @@ def test_a_graph_that_is_none(tmp_path: Path) -> None:
 
 
 CASES: list[tuple[dict[str, Any], str]] = [
-    ({"format_version": 2}, "format_version is 2, this version reads 1: export"),
+    ({"format_version": 1}, "format_version is 1, this version reads 2: export"),
     ({"format_version": True}, "format_version is True"),
     ({"format_version": None}, "format_version is None"),
     ({"name": 3}, "name must be of type str, not int"),

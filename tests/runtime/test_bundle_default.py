@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from runtime.bundle import Bundle, default_bundle_path
-from runtime.model_runner import Chunk
 from runtime.prompt_format import PromptFormat
 from runtime.tokenizer import Tokenizer
-from tests.runtime.fixture_bundles import runner_of
+from tests.runtime.fixture_bundles import chunk, runner_of
 
 SNIPPET = '''\
 import os
@@ -38,7 +37,7 @@ def test_the_default_model_expects_ordinary_code() -> None:
         tokenizer.encode("shop"), [], tokenizer.encode("shop/cart.py"), code, [], []
     )
     tokens = np.array(prompt, dtype=np.int64)
-    logits = runner_of(bundle).run([Chunk(0, tokens, 0, len(code) + 1)])[0][:-1]
+    logits = runner_of(bundle).run([chunk(0, tokens, 0, len(code) + 1)])[0][:-1]
     highest = logits.max(axis=1)
     total = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
     nats = total - logits[np.arange(len(code)), code]

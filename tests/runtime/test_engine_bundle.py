@@ -41,7 +41,7 @@ async def run(engine: EngineDriver, request: Request) -> Result:
 
 @pytest.mark.parametrize("chunk", [1, 3, 256])
 async def test_greedy_text_is_the_reference_implementations(chunk: int) -> None:
-    """Whatever the chunk, and again when all but one token of the prompt is in the slot."""
+    """Whatever the chunk, and again when all but one token of the prompt is held."""
     request, continuation = known(0)
     engine = build_engine(bundle_of(*BUNDLE), replace(CONFIG, prefill_chunk=chunk))
     async with InlineEngine(engine) as driver:
@@ -55,7 +55,7 @@ async def test_company_and_preemption_change_nothing() -> None:
     agent, agent_text = known(0)
     typing, typing_text = known(1)
     agent = replace(agent, priority=Priority.AGENT)
-    config = replace(CONFIG, num_slots=1, prefill_chunk=2)
+    config = replace(CONFIG, max_running=1, prefill_chunk=2)
     async with load_engine(bundle_of(*BUNDLE), config) as engine:
         slow = asyncio.create_task(run(engine, agent))
         results = await asyncio.gather(*(run(engine, typing) for _ in range(3)))

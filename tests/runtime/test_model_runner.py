@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,50 +15,81 @@ import pytest
 from runtime.bundle import Bundle
 from runtime.config import EngineConfig
 from runtime.errors import EngineClosed, ModelLoadError
-from runtime.model_runner import Cancelled, Chunk, OrtModelRunner
+from runtime.model_runner import Cancelled, OrtModelRunner, pool_size
 from tests.runtime.bundles import CONFIG, graph, record, write_bundle
-from tests.runtime.fixture_bundles import bundle_of, runner_of
+from tests.runtime.fixture_bundles import bundle_of, chunk, runner_of
 from tests.support.bare_package import run_without_library
 
 ROOT = Path(__file__).parent.parent.parent
 TOKENS = np.arange(100, dtype=np.int64)
 
 
-def tied(slots: int = 2) -> OrtModelRunner:
-    return runner_of(bundle_of("tied", "int4", "int8"), slots=slots)
+def tied(**config: Any) -> OrtModelRunner:
+    return runner_of(bundle_of("tied", "int4", "int8"), **config)
 
 
 def test_it_says_what_it_holds() -> None:
-    runner = tied(slots=3)
-    assert (runner.vocab_size, runner.max_context, runner.num_slots) == (320, 128, 3)
+    runner = tied(kv_bytes=1_000_000)
+    assert (runner.vocab_size, runner.max_context, runner.block_size) == (320, 128, 16)
+    assert runner.num_blocks == 1_000_000 // block_bytes_in_all(32)
+    assert tied(kv_bytes=1_000_000, kv_bits=8).num_blocks == 1_000_000 // block_bytes_in_all(8)
+
+
+def block_bytes_in_all(kv_bits: int) -> int:
+    config = bundle_of("tied", "int4", "int8").config
+    each = config.num_key_value_heads * (config.head_dim * 2 * kv_bits // 8)
+    scales = config.num_key_value_heads * 8 if kv_bits == 8 else 0
+    return 16 * (each + scales) * config.num_hidden_layers
+
+
+def test_a_small_budget_shortens_the_context() -> None:
+    bundle = bundle_of("tied", "int4", "int8")
+    config = EngineConfig(kv_bytes=3 * block_bytes_in_all(32) + 1)
+    assert pool_size(bundle, config) == (3, 48)
+    with pytest.raises(ModelLoadError, match="1000 bytes for keys and values hold not even one"):
+        pool_size(bundle, EngineConfig(kv_bytes=1000))
 
 
 def test_results_stay_as_they_are_after_later_runs() -> None:
     runner = tied()
-    first = runner.run([Chunk(0, TOKENS[:5], 0, 2)])[0]
+    first = runner.run([chunk(0, TOKENS[:5], 0, 2)])[0]
     kept = first.copy()
-    runner.run([Chunk(0, TOKENS[50:55], 0, 2), Chunk(1, TOKENS[5:9], 0, 2)])
+    runner.run([chunk(0, TOKENS[50:55], 0, 2), chunk(1, TOKENS[5:9], 0, 2)])
     np.testing.assert_array_equal(first, kept)
 
 
-def test_chunks_of_one_run_may_follow_each_other_in_a_slot() -> None:
+def test_chunks_that_write_to_one_block_are_refused() -> None:
     runner = tied()
-    apart = [runner.run([Chunk(0, TOKENS[:5], 0, 0)]), runner.run([Chunk(0, TOKENS[5:9], 5, 1)])]
-    together = runner.run([Chunk(1, TOKENS[:5], 0, 0), Chunk(1, TOKENS[5:9], 5, 1)])
-    np.testing.assert_array_equal(together[1], apart[1][0])
+    with pytest.raises(ValueError, match="two chunks write to block 7"):
+        runner.run([chunk(0, TOKENS[:5], 0, 0), chunk(0, TOKENS[5:9], 5, 1)])
+
+
+def test_blocks_that_are_only_read_may_be_shared() -> None:
+    runner = tied()
+    first = chunk(0, TOKENS[:20], 0, 1)
+    runner.run([first])
+    other = chunk(1, TOKENS[30:40], 16, 1)
+    other.blocks[0] = first.blocks[0]
+    both = runner.run([chunk(0, TOKENS[20:25], 20, 1), other])
+    runner.run([chunk(2, TOKENS[:16], 0, 0)])
+    alone = runner.run([chunk(2, TOKENS[30:40], 16, 1)])[0]
+    np.testing.assert_allclose(both[1], alone, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"slot": 2}, "slot 2 does not exist: there are 2"),
-        ({"slot": -1}, "slot -1 does not exist"),
+        ({"blocks": np.array([0, 16], np.int32)}, "block 16 does not exist: there are 16"),
+        ({"blocks": np.array([-1, 0], np.int32)}, "block -1 does not exist"),
+        (
+            {"blocks": np.array([0], np.int32), "past": 13},
+            r"13 \+ 4 tokens do not fit blocks for 16",
+        ),
         ({"tokens": TOKENS[:0]}, "tokens must be a vector of int64 that is not empty"),
         ({"tokens": TOKENS[None, :4]}, "tokens must be a vector"),
         ({"tokens": TOKENS[:4].astype(np.int32)}, "tokens must be a vector of int64"),
         ({"tokens": TOKENS[:4] - 1}, "a token is outside of 0..319"),
         ({"tokens": TOKENS[:4] + 317}, "a token is outside of 0..319"),
-        ({"past": 11}, "past is 11, but slot 0 holds 10 tokens"),
         ({"past": -1}, "past is -1"),
         (
             {"tokens": np.arange(119, dtype=np.int64)},
@@ -68,33 +100,35 @@ def test_chunks_of_one_run_may_follow_each_other_in_a_slot() -> None:
     ],
 )
 def test_a_chunk_that_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
-    runner = tied()
-    runner.run([Chunk(0, TOKENS[:10], 0, 0)])
-    chunk = {"slot": 0, "tokens": TOKENS[10:14], "past": 10, "num_logits": 1, **changes}
+    runner = tied(kv_bytes=16 * block_bytes_in_all(32))
+    wanted = runner.run([chunk(0, TOKENS[:10], 0, 1)])[0]
+    bad = replace(chunk(0, TOKENS[10:14], 10, 1), **changes)
     with pytest.raises(ValueError, match=message):
-        runner.run([Chunk(0, TOKENS[:3], 0, 0), Chunk(0, TOKENS[:10], 0, 0), Chunk(**chunk)])
-    assert len(runner.run([Chunk(0, TOKENS[10:14], 10, 1)])[0]) == 1, "nothing was changed"
+        runner.run([chunk(1, TOKENS[:3], 0, 0), bad])
+    found = runner.run([chunk(0, TOKENS[9:10], 9, 1)])[0]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4, err_msg="something was changed")
 
 
 def test_the_whole_context_can_be_used() -> None:
     runner = tied()
-    runner.run([Chunk(0, np.arange(127, dtype=np.int64), 0, 0)])
-    assert runner.run([Chunk(0, TOKENS[:1], 127, 1)])[0].shape == (1, 320)
+    runner.run([chunk(0, np.arange(127, dtype=np.int64), 0, 0)])
+    assert runner.run([chunk(0, TOKENS[:1], 127, 1)])[0].shape == (1, 320)
     with pytest.raises(ValueError, match="do not fit the context"):
-        runner.run([Chunk(0, TOKENS[:1], 128, 1)])
+        runner.run([chunk(0, TOKENS[:1], 128, 1)])
 
 
 def test_cancel_from_another_thread_stops_a_run() -> None:
     """The run would take seconds; it is stopped, and what was stored before stays valid."""
     runner = tied()
-    wanted = runner.run([Chunk(1, TOKENS[:20], 0, 1)])[0]
-    runner.run([Chunk(0, TOKENS[:10], 0, 0)])
+    wanted = runner.run([chunk(1, TOKENS[:20], 0, 1)])[0]
+    runner.run([chunk(0, TOKENS[:10], 0, 0)])
     started, outcome = threading.Event(), []
 
     def run() -> None:
         started.set()
         try:
-            runner.run([Chunk(0, TOKENS[10:100], 10, 0)] * 5000)
+            for _ in range(5000):
+                runner.run([chunk(0, TOKENS[10:100], 10, 0)])
             outcome.append("finished")
         except Cancelled:
             outcome.append("cancelled")
@@ -107,27 +141,14 @@ def test_cancel_from_another_thread_stops_a_run() -> None:
         time.sleep(0.001)
     thread.join()
     assert outcome == ["cancelled"]
-    found = runner.run([Chunk(0, TOKENS[10:20], 10, 1)])[0]
+    found = runner.run([chunk(0, TOKENS[10:20], 10, 1)])[0]
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4)
-
-
-def test_an_interrupted_chunk_is_forgotten() -> None:
-    runner = tied()
-    long = Chunk(0, TOKENS, 0, 0)
-    runner.run([long])
-    canceller = threading.Timer(0.05, runner.cancel)
-    canceller.start()
-    with pytest.raises(Cancelled):
-        runner.run([long] * 5000)
-    canceller.join()
-    with pytest.raises(ValueError, match="slot 0 holds 0 tokens"):
-        runner.run([Chunk(0, TOKENS[:1], 100, 1)])
 
 
 def test_cancel_while_nothing_runs_does_nothing() -> None:
     runner = tied()
     runner.cancel()
-    assert runner.run([Chunk(0, TOKENS[:3], 0, 1)])[0].shape == (1, 320)
+    assert runner.run([chunk(0, TOKENS[:3], 0, 1)])[0].shape == (1, 320)
 
 
 def test_a_closed_runner_says_so() -> None:
@@ -136,7 +157,7 @@ def test_a_closed_runner_says_so() -> None:
     runner.close()
     runner.cancel()
     with pytest.raises(EngineClosed, match="the model was closed"):
-        runner.run([Chunk(0, TOKENS[:3], 0, 1)])
+        runner.run([chunk(0, TOKENS[:3], 0, 1)])
 
 
 def test_weights_stay_in_the_file() -> None:
@@ -169,7 +190,7 @@ def test_a_config_that_is_not_the_graphs(tmp_path: Path) -> None:
     path = write_bundle(tmp_path / "b", files=files, config={**CONFIG, "num_hidden_layers": 3})
     for name in files:
         shutil.copyfile(source / name, path / name)
-    check_load_fails(path, "ONNX Runtime cannot load .*past.2.key")
+    check_load_fails(path, "ONNX Runtime cannot load .*cache.2")
 
 
 def test_weights_that_end_too_early(tmp_path: Path) -> None:

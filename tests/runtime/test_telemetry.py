@@ -16,7 +16,7 @@ from runtime.ops import describe
 
 describe()
 runner = OrtModelRunner.load(Bundle.open(default_bundle_path()), EngineConfig(threads=1))
-logits = runner.run([Chunk(0, np.array([1, 2, 3]), 0, 1)])
+logits = runner.run([Chunk(np.array([0], np.int32), np.array([1, 2, 3]), 0, 1)])
 assert logits[0].shape[0] == 1
 runner.close()
 """

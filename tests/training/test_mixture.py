@@ -41,7 +41,7 @@ def hole_of(text: str, path: str = "source.js", **more: str) -> Hole:
 
 
 def scripted_model(max_context: int = 400) -> Model:
-    runner = ScriptedRunner(noise(5), num_slots=1, max_context=max_context)
+    runner = ScriptedRunner(noise(5), max_context=max_context)
     return Model(runner, ByteTokenizer(), PromptFormat("prefix"))  # type: ignore[arg-type]
 
 
