@@ -14,13 +14,15 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from indexer.changes import FileFound, FileGone
+from indexer.config import IndexConfig
 from indexer.files import name_of, parent_of
 from indexer.ignore import IGNORE_FILES, Rules
 from indexer.known import UNKNOWN, KnownFiles, cost_of, state_of
 from indexer.language import language_of
 from indexer.pool import GIVEN_UP, Finished, Pool
-from indexer.walk import Extracted, Listing
-from indexer.worker import Extract, Walk, facts_source, perform
+from indexer.source import Extracted, FactsSource
+from indexer.walk import Listing
+from indexer.worker import Extract, Walk, perform
 
 TASK_FILES, TASK_BYTES = 32, 400_000
 WALK_FOLDERS = 64
@@ -159,6 +161,14 @@ class _Shared:
         self.given_up: set[str] = set()  # files that ended a worker: nobody else reads them
         self.moment = 0
         self._latest: dict[str, int] = {}  # files that were read beside a crawl, and when
+        self._source: tuple[IndexConfig, FactsSource] | None = None
+
+    def source_for(self, config: IndexConfig) -> FactsSource:
+        """What reads a few files in this process."""
+        with self.lock:
+            if self._source is None or self._source[0] != config:
+                self._source = config, FactsSource(config)
+            return self._source[1]
 
     def overtake(self, paths: Iterable[str]) -> None:
         """These were read just now, beside a crawl that may have read them before."""
@@ -274,7 +284,7 @@ class Crawl:
 
     def _read_here(self) -> Iterator[Batch]:
         paths = self._next_files(len(self._waiting))
-        source = facts_source(self._rules.config)
+        source = self._shared.source_for(self._rules.config)
         for reply in perform(Extract(paths), self._rules, source, None):
             assert not isinstance(reply, Listing)
             yield self._result(reply)

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from indexer.ignore import Rules
-from indexer.walk import Extracted, Listing
+from indexer.source import Extracted, FactsSource
+from indexer.walk import Listing
 from indexer.worker import (
     Reply,
     Task,
@@ -16,7 +17,6 @@ from indexer.worker import (
     Worker,
     WorkerDiedError,
     WorkerStartError,
-    facts_source,
     perform,
 )
 
@@ -110,7 +110,7 @@ class Pool:
                 worker.end_if_silent()
 
     def _serve_here(self, task: Task) -> None:
-        for reply in perform(task, self._rules, facts_source(self._rules.config), None):
+        for reply in perform(task, self._rules, FactsSource(self._rules.config), None):
             self._tell(reply)
 
     def _serve_by_process(self, task: Task, deaths: int = 0, is_suspect: bool = False) -> None:

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from indexer.disk import read_regular
-from indexer.extract import extract
-from indexer.facts import FileFacts
 from indexer.ignore import Rules, content_verdict
 from indexer.known import UNKNOWN, settled_state, state_of
-from indexer.language import Language, language_of
+from indexer.language import language_of
 
 PIECE = 512
 OWN_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj"})
 """Folders of version control: nobody wonders why they are not looked into."""
-FactsOf = Callable[[str, Language, bytes], FileFacts]
-"""From path, language and text to facts: the place where facts of an earlier run may step in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +35,6 @@ class Listing:
     files: tuple[Found, ...]
     folders: tuple[str, ...]
     skipped: tuple[tuple[str, str], ...]  # folders that are not looked into, and why
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """What became of one file: facts, or why there are none ("": it is gone)."""
-
-    path: str
-    facts: FileFacts | None
-    reason: str
-    state: int
 
 
 def list_folder(rules: Rules, folder: str) -> Iterator[Listing]:
@@ -116,34 +102,28 @@ def read_source(path: str, rules: Rules) -> tuple[bytes | None, str]:
 
 def read_with_state(path: str, rules: Rules) -> tuple[bytes | None, str, int]:
     """As `read_source`, and the file's state, UNKNOWN while it may still be changing."""
-    limit = rules.config.max_file_bytes
     try:
         verdict = rules.verdict(path, os.lstat(path).st_size)
-        if not verdict.allowed:
-            return None, verdict.reason, UNKNOWN
+    except OSError as error:
+        return None, _unreadable(error), UNKNOWN
+    return read_allowed(path, rules) if verdict.allowed else (None, verdict.reason, UNKNOWN)
+
+
+def read_allowed(path: str, rules: Rules) -> tuple[bytes | None, str, int]:
+    """As `read_with_state`, of a file that the rules let pass by its name, place and size."""
+    limit = rules.config.max_file_bytes
+    try:
         text, status = read_regular(path, limit)
-    except FileNotFoundError:
-        return None, "", UNKNOWN
     except (OSError, ValueError) as error:
-        return None, f"cannot be read: {getattr(error, 'strerror', None) or error}", UNKNOWN
-    state = settled_state(status)
+        return None, _unreadable(error), UNKNOWN
     if len(text) > limit:
-        return None, f"more than {limit} bytes", state
-    verdict = content_verdict(text)
+        return None, f"more than {limit} bytes", UNKNOWN
+    verdict, state = content_verdict(text), settled_state(status)
     return (text, "", state) if verdict.allowed else (None, verdict.reason, state)
 
 
-def facts_of_file(path: str, rules: Rules, facts_of: FactsOf = extract) -> Extracted:
-    """The facts of a file on disk, or why there are none."""
-    language = language_of(path)
-    if language is None:
-        return Extracted(path, None, "not in a known language", UNKNOWN)
-    text, reason, state = read_with_state(path, rules)
-    if text is None:
-        return Extracted(path, None, reason, state)
-    try:
-        return Extracted(path, facts_of(path, language, text), "", state)
-    except MemoryError:
-        return Extracted(path, None, "its facts need more memory than a worker may take", state)
-    except Exception as error:
-        return Extracted(path, None, f"its facts could not be taken: {type(error).__name__}", state)
+def _unreadable(error: Exception) -> str:
+    """Why a file cannot be read, "" if it is not there."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return ""
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -23,10 +23,10 @@ from typing import IO, Any
 import msgpack
 
 from indexer.config import IndexConfig
-from indexer.extract import extract
 from indexer.facts import FileFacts
 from indexer.ignore import Rules
-from indexer.walk import Extracted, FactsOf, Found, Listing, facts_of_file, list_folder
+from indexer.source import Extracted, FactsSource
+from indexer.walk import Found, Listing, list_folder
 
 LENGTH = struct.Struct("<I")
 MAX_FRAME = 1 << 28
@@ -56,7 +56,7 @@ Task = Walk | Extract
 Reply = Listing | tuple[Extracted, ...]
 
 
-def perform(task: Task, rules: Rules, facts_of: FactsOf, watch: Watch | None) -> Iterator[Reply]:
+def perform(task: Task, rules: Rules, source: FactsSource, watch: Watch | None) -> Iterator[Reply]:
     """Does a task, a few files a reply. The same code runs in a worker and without one."""
     done: list[Extracted] = []
     size = 0
@@ -69,7 +69,7 @@ def perform(task: Task, rules: Rules, facts_of: FactsOf, watch: Watch | None) ->
                 if watch is not None:
                     watch.go_on()
             continue
-        file = facts_of_file(path, rules, facts_of)
+        file = source.facts_of_file(path, rules)
         done.append(file)
         size += file.facts.size if file.facts is not None else 0
         if len(done) == REPLY_FILES or size > REPLY_BYTES:
@@ -77,11 +77,7 @@ def perform(task: Task, rules: Rules, facts_of: FactsOf, watch: Watch | None) ->
             done, size = [], 0
     if done:
         yield tuple(done)
-
-
-def facts_source(config: IndexConfig) -> FactsOf:
-    """From text to facts, as a worker does it."""
-    return extract
+    source.keep()
 
 
 class WorkerStartError(Exception):
@@ -226,7 +222,7 @@ def main() -> None:
         return
     roots, config = tuple(start[0]), _config(start[1])
     limit_memory(config.max_worker_bytes)
-    facts_of = facts_source(config)
+    source = FactsSource(config)
     watch = Watch(marks, config.max_file_seconds)
     base = resident_bytes()
     write_frame(replies, [READY])
@@ -234,7 +230,7 @@ def main() -> None:
         kind, paths = task
         rules = Rules(roots, config)  # ignore files may have changed since the last task
         work = Walk(tuple(paths)) if kind == Walk.__name__ else Extract(tuple(paths))
-        for reply in perform(work, rules, facts_of, watch):
+        for reply in perform(work, rules, source, watch):
             watch.pause()
             write_frame(replies, _packed(reply))
         watch.pause()

@@ -19,10 +19,10 @@ from indexer import (
     Index,
     IndexConfig,
     Rules,
-    extract,
     language_of,
 )
 from indexer.extract import extract as plain_extract
+from indexer.source import FactsSource
 from indexer.worker import Extract, Walk, Worker, WorkerDiedError, perform
 from tests.indexer.samples import SAMPLES
 
@@ -185,14 +185,14 @@ def test_a_worker_answers_as_the_caller_itself_would(tmp_path: Path) -> None:
     fill(tmp_path)
     (tmp_path / os.fsdecode(b"src/new\nline \xff.py")).write_text("x = 1\n")
     worker = Worker((str(tmp_path),), IndexConfig())
-    rules = Rules((str(tmp_path),), IndexConfig())
+    rules, source = Rules((str(tmp_path),), IndexConfig()), FactsSource(IndexConfig())
     try:
         for folder in (tmp_path, tmp_path / "src", tmp_path / "nowhere"):
             task = Walk((str(folder),))
-            assert list(worker.perform(task)) == list(perform(task, rules, extract, None))
+            assert list(worker.perform(task)) == list(perform(task, rules, source, None))
         paths = tuple(str(path) for path in (tmp_path / "src").iterdir() if path.is_file())
         task = Extract((*paths, str(tmp_path / "gone.py")))
-        here = list(perform(task, rules, extract, None))
+        here = list(perform(task, rules, source, None))
         assert list(worker.perform(task)) == here
         assert sum(file.facts is not None for reply in here for file in reply) == len(SAMPLES) + 1
     finally:
@@ -233,13 +233,13 @@ def test_a_file_that_kills_its_worker_is_left_out_and_named(
     code = f"""
 import os, signal, sys
 sys.path.insert(0, {packages!r})
-import indexer.walk, indexer.worker
-plain = indexer.worker.facts_of_file
-def facts_of_file(path, *more):
+import indexer.source, indexer.worker
+plain = indexer.source.extract
+def extract(path, *more):
     if path.endswith("poison.py"):
         os.kill(os.getpid(), signal.SIGKILL)
     return plain(path, *more)
-indexer.worker.facts_of_file = facts_of_file
+indexer.source.extract = extract
 indexer.worker.main()
 """
     monkeypatch.setattr("indexer.worker.command", lambda: [sys.executable, "-P", "-c", code])

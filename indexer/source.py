@@ -1,0 +1,81 @@
+"""Facts of files on disk: those of an earlier run where nothing has changed, else read anew."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from indexer.config import IndexConfig
+from indexer.extract import digest_of, extract
+from indexer.facts import FileFacts
+from indexer.ignore import Rules
+from indexer.known import UNKNOWN, state_of
+from indexer.language import language_of
+from indexer.store import Store
+from indexer.walk import read_allowed
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What became of one file: facts, or why there are none ("": it is gone)."""
+
+    path: str
+    facts: FileFacts | None
+    reason: str
+    state: int
+
+
+class FactsSource:
+    """Reads files. Of a file that is in the state in which it was read before, nothing is read."""
+
+    def __init__(self, config: IndexConfig) -> None:
+        folder = config.store_folder
+        self._store = Store(folder, config.max_store_bytes) if folder else None
+        self._fresh: list[tuple[str, int, FileFacts | None, str]] = []
+
+    def facts_of_file(self, path: str, rules: Rules) -> Extracted:
+        """The facts of a file, or why there are none."""
+        language = language_of(path)
+        if language is None:
+            return Extracted(path, None, "not in a known language", UNKNOWN)
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            is_gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+            reason = "" if is_gone else f"cannot be read: {error.strerror}"
+            return Extracted(path, None, reason, UNKNOWN)
+        verdict = rules.verdict(path, status.st_size)
+        if not verdict.allowed:
+            return Extracted(path, None, verdict.reason, UNKNOWN)
+        if self._store is not None:
+            state = state_of(status)
+            stored = self._store.find(path, state)
+            if stored is not None:
+                return Extracted(path, stored.facts, stored.reason, state)
+        text, reason, state = read_allowed(path, rules)
+        if text is None:
+            if state != UNKNOWN:
+                self._fresh.append((path, state, None, reason))
+            return Extracted(path, None, reason, state)
+        try:
+            facts = self._facts_of_text(path, language.name, text)
+            if facts is None:
+                facts = extract(path, language, text)
+            self._fresh.append((path, state, facts, ""))
+            return Extracted(path, facts, "", state)
+        except MemoryError:
+            reason = "its facts need more memory than a worker may take"
+        except Exception as error:
+            reason = f"its facts could not be taken: {type(error).__name__}"
+        return Extracted(path, None, reason, state)
+
+    def _facts_of_text(self, path: str, language: str, text: bytes) -> FileFacts | None:
+        if self._store is None:
+            return None
+        return self._store.find_text(path, language, digest_of(text), len(text))
+
+    def keep(self) -> None:
+        """Keeps what was read since the last time for the next run."""
+        fresh, self._fresh = self._fresh, []
+        if self._store is not None:
+            self._store.save(fresh)
