@@ -5,11 +5,14 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterable, Iterator
 
+from indexer.contents import Contents
+
 
 class FileTable:
     """Paths of files with facts. The lookups are what import resolution asks for."""
 
     def __init__(self) -> None:
+        self.contents = Contents()
         self._paths: set[str] = set()
         self._by_tail: dict[str, dict[str, None]] = {}  # by name, and by folder and name
         self._by_folder: dict[str, dict[str, None]] = {}
@@ -19,6 +22,7 @@ class FileTable:
         if path in self._paths:
             return
         self._paths.add(path)
+        self.contents.changed(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
         for tail in _tails(folder, name):
             self._by_tail.setdefault(tail, {})[path] = None
@@ -30,6 +34,7 @@ class FileTable:
         if path not in self._paths:
             return
         self._paths.remove(path)
+        self.contents.changed(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
         for tail in _tails(folder, name):
             _drop(self._by_tail, tail, path)

@@ -36,6 +36,7 @@ class Tables:
         elif old is not facts:
             before = self._vocabulary.numbers_of(old)
             after = self._vocabulary.numbers_of(facts)
+            self.files.contents.changed(path)
             self.symbols.change(facts, before, after)
             self.chunks.change(facts, before, after)
 

@@ -1,0 +1,125 @@
+"""What configuration files say about where modules lie: tsconfig.json, package.json and the like.
+
+Rules of languages ask for them by path. A file is parsed when it is first asked for and again when
+its text changes; what is put together from several files is kept until one of them changes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+DATA_ENDINGS = (".json", ".jsonc")
+MAX_KEPT = 5_000
+MAX_BUILD_BYTES = 16_000_000
+"""A list of compiler calls with more is not read: parsing it would take too long."""
+LOOK_AGAIN_SECONDS = 2.0
+COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
+
+
+class Contents:
+    """Parsed configuration files of one index."""
+
+    def __init__(
+        self,
+        digest_of: Callable[[str], bytes | None] = lambda path: None,
+        text_of: Callable[[str], bytes | None] = lambda path: None,
+        roots: tuple[str, ...] = (),
+    ) -> None:
+        """`digest_of` and `text_of` tell what the index knows of a path; `roots` bound the disk."""
+        self._digest_of = digest_of
+        self._text_of = text_of
+        self._real_roots = tuple(os.path.realpath(root) for root in roots)
+        self._parsed: dict[str, tuple[bytes, Any]] = {}
+        self._derived: dict[Hashable, Any] = {}
+        self._on_disk: dict[str, tuple[float, tuple[int, int], Any]] = {}
+
+    def changed(self, path: str) -> None:
+        """A file came, went or has another text."""
+        if path.endswith(DATA_ENDINGS):
+            self._derived.clear()
+
+    def json(self, path: str) -> Any:
+        """The value of a JSON file of the index, comments allowed; None if it is none."""
+        digest = self._digest_of(path)
+        if digest is None:
+            return None
+        known = self._parsed.get(path)
+        if known is not None and known[0] == digest:
+            return known[1]
+        text = self._text_of(path)
+        if text is None:  # it changed on disk since it was read: asked again when it is known
+            return None
+        value = parse_json(text)
+        if len(self._parsed) >= MAX_KEPT:
+            del self._parsed[next(iter(self._parsed))]
+        self._parsed[path] = (digest, value)
+        return value
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, kept until some configuration file changes."""
+        if key not in self._derived:
+            if len(self._derived) >= MAX_KEPT:
+                self._derived.clear()
+            self._derived[key] = make()
+        found: T = self._derived[key]
+        return found
+
+    def json_on_disk(self, path: str, convert: Callable[[Any], T]) -> T | None:
+        """The value of a JSON file that a build made, which the index leaves out; else None.
+
+        Links are followed, but not out of the workspace. The disk is looked at every few seconds.
+        """
+        now = time.monotonic()
+        known = self._on_disk.get(path)
+        if known is not None and now - known[0] < LOOK_AGAIN_SECONDS:
+            value: T | None = known[2]
+            return value
+        state = self._state(path)
+        if known is not None and known[1] == state:
+            value = known[2]
+        else:
+            value = self._read(path, convert) if state != (0, 0) else None
+        self._on_disk[path] = (now, state, value)
+        return value
+
+    def _state(self, path: str) -> tuple[int, int]:
+        """When a file was changed and its size; zeros if it may not be read or is not there."""
+        try:
+            real = os.path.realpath(path)
+            if not any(real.startswith(root.rstrip("/") + "/") for root in self._real_roots):
+                return 0, 0
+            state = os.stat(real)  # noqa: PTH116 - on the path of a keystroke
+        except OSError:
+            return 0, 0
+        return (state.st_mtime_ns, state.st_size) if state.st_size <= MAX_BUILD_BYTES else (0, 0)
+
+    def _read(self, path: str, convert: Callable[[Any], T]) -> T | None:
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - on the path of a keystroke
+                text = file.read(MAX_BUILD_BYTES + 1)
+        except OSError:
+            return None
+        return convert(parse_json(text)) if len(text) <= MAX_BUILD_BYTES else None
+
+
+def parse_json(text: bytes) -> Any:
+    """The value of JSON with comments and trailing commas, None if it is no such thing."""
+    source = text.decode("utf-8-sig", "replace")
+    try:
+        return json.loads(source)
+    except (ValueError, RecursionError):
+        pass
+    bare = COMMENT.sub(lambda match: match[1] or " ", source)
+    bare = TRAILING_COMMA.sub(lambda match: match[1] or "", bare)
+    try:
+        return json.loads(bare)
+    except (ValueError, RecursionError):
+        return None
