@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from indexer import search
 from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
+from indexer.contents import Contents
 from indexer.context import ContextSearch
 from indexer.document import Document
 from indexer.extract import digest_of
@@ -53,6 +54,7 @@ class Index:
         self._tables = Tables()
         self._table, self._chunks = self._tables.symbols, self._tables.chunks
         self._files = self._tables.files
+        self._files.contents = Contents(self._digest, self._current_text, self.rules.roots)
         self._symbol_search = SymbolSearch(self._table, self._tables.history)
         self._repository = Repository(
             self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
@@ -135,6 +137,11 @@ class Index:
             return None if self._is_refused(path) else mask_secrets(document.text)
         text, _ = read_source(path, self.rules)
         return None if text is None else mask_secrets(text)
+
+    def _digest(self, path: str) -> bytes | None:
+        """Of the text that the facts of a path were taken from."""
+        facts = self._table.facts(path)
+        return facts.digest if facts is not None else None
 
     def _current_text(self, path: str) -> bytes | None:
         """The text that the facts of a path were taken from, key material masked.
