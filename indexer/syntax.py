@@ -17,6 +17,7 @@ SHORTHAND = re.compile(r"shorthand")
 TEXT_NODE = re.compile(r"string|comment|char_literal|regex|heredoc")
 CALL_NODE = re.compile(
     r"^call$|call_expression|invocation|new_expression|object_creation|^generic_function"
+    r"|^instance_expression"
 )
 OPERATORS = frozenset((".", "?.", "::", "?->", "&.", "!!."))
 AMBIGUOUS = {
@@ -29,6 +30,7 @@ BLOCK_NODE = re.compile(r"block|^module$|^program$|source_file|compilation_unit|
 LOOP_NODE = re.compile(r"^for|enhanced_for|range_clause")
 PATTERN_NODE = re.compile(r"pattern|expression_list")
 INFERRED = frozenset(("var", "auto", "let", "val", "const auto"))
+TYPE_NODE = re.compile(r"^user_type$|^nullable_type$|^function_type$")
 WRAPPER = re.compile(
     r"^parenthesized|^await|non_null|^try_expression|^unary|^pointer_expression|^reference_expression"
     r"|^expression_list$|^as_expression|^satisfies|^cast"
@@ -110,7 +112,9 @@ def is_keyword(node: tree_sitter.Node) -> bool:
     if parent is None or not KEYWORD_NODE.search(parent.type):
         return False
     name = parent.child_by_field_name("name")
-    return name == node if name is not None else parent.child(0) == node
+    if name is not None:
+        return name == node
+    return parent.child(0) == node and parent.child_count > 1  # Kotlin: `f(name)` has no name
 
 
 def callee_of(node: tree_sitter.Node) -> tree_sitter.Node | None:
@@ -181,8 +185,9 @@ def declaration_of(
     for _ in range(5):
         if parent is None or "body" in parent.type or BLOCK_NODE.search(parent.type):
             break
-        declared = parent.child_by_field_name("type")
+        declared = parent.child_by_field_name("type") or _type_after(node)
         value = parent.child_by_field_name("value") or parent.child_by_field_name("right")
+        value = value or _value_after(current)
         if parent.type == "as_pattern":
             value = parent.child(0)
         if declared is not None and declared.start_byte <= node.start_byte < declared.end_byte:
@@ -195,6 +200,19 @@ def declaration_of(
             return None, _part_of_value(current, parent, value)
         current, parent = parent, parent.parent
     return None, None
+
+
+def _type_after(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    """The type behind a name and a colon, in grammars that give it no name."""
+    colon, after = node.next_sibling, node.next_named_sibling
+    is_type = after is not None and TYPE_NODE.search(after.type) is not None
+    return after if is_type and colon is not None and colon.type == ":" else None
+
+
+def _value_after(node: tree_sitter.Node) -> tree_sitter.Node | None:
+    """What stands behind a name and `=`, in grammars that give it no name."""
+    sign = node.next_sibling
+    return sign.next_sibling if sign is not None and sign.type == "=" else None
 
 
 def _part_of_value(
