@@ -15,6 +15,7 @@ from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Repl
 from indexer.config import IndexConfig
 from indexer.contents import Contents
 from indexer.context import ContextSearch
+from indexer.disk import read_regular
 from indexer.document import Document
 from indexer.extract import digest_of
 from indexer.facts import FileFacts, Import, Reference, Symbol
@@ -60,6 +61,12 @@ class Index:
             self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
         )
         self._contexts = ContextSearch(self._repository, self._tables.history)
+
+    def use(self, config: IndexConfig, roots: tuple[str, ...]) -> None:
+        """Takes other limits or roots. What is no longer wanted has to be told as gone."""
+        self.config = config
+        self.rules = Rules(roots, config)
+        self._files.contents = Contents(self._digest, self._current_text, roots)
 
     def apply(self, change: Change) -> None:
         """Takes one change. Raises ValueError for an edit that does not fit its document."""
@@ -155,8 +162,7 @@ class Index:
         if document is not None:
             return mask_ranges(document.text, facts.secrets)
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - on the path of a keystroke
-                text = file.read(facts.size + 1)
+            text, _ = read_regular(path, facts.size)
         except OSError:
             text = b""
         if len(text) != facts.size or digest_of(text) != facts.digest:
