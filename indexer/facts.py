@@ -234,8 +234,13 @@ class FileFacts:
     @property
     def used_count(self) -> int:
         """How many names the file defines or refers to; they stand before those of chunks only."""
-        uses = self.uses
-        return max(self.defined_count, int(uses[:, 0].max()) + 1 if len(uses) else 0)
+        return self.name_counts[1]
+
+    @property
+    def name_counts(self) -> tuple[int, int]:
+        """`defined_count` and `used_count`."""
+        uses, defined = self.uses, self.defined_count
+        return defined, max(defined, int(uses[:, 0].max()) + 1 if len(uses) else 0)
 
     @property
     def chunk_count(self) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.facts import Chunk, FileFacts
 from indexer.postings import Postings, grown
-from indexer.vocabulary import Vocabulary, changed_span
+from indexer.vocabulary import Vocabulary, changed_rows, changed_span
 
 K1, B = 1.2, 0.75
 COUNT_BITS = 6
@@ -50,6 +50,8 @@ class ChunkIndex:
         self._frequencies = np.zeros(64, np.int32)  # by term: in how many chunks it occurs
         self._total_length = 0
         self._chunk_count = 0
+        # Of the file that changed last, which is likely to change next.
+        self._latest: tuple[FileFacts | None, _Numbered] = (None, _NOTHING)
 
     @property
     def chunk_count(self) -> int:
@@ -124,14 +126,19 @@ class ChunkIndex:
         assert old is not None
         self._facts[number] = facts
         slots = np.frombuffer(self._slots[number], np.int32)
-        had, has = _rows(old, before), _rows(facts, after)
-        old_lasts, lasts = old.pieces[:, LAST_TERM], facts.pieces[:, LAST_TERM]
-        start, old_end, end = _changed_chunks(had, has, old_lasts, lasts)
+        had = self._latest[1] if self._latest[0] is old else _numbered(old, before)
+        has = _numbered(facts, after)
+        self._latest = (facts, has)
+        pieces = facts.pieces
+        lasts = pieces[:, LAST_TERM]
+        start, old_end, end = _changed_chunks(had, has, old.pieces[:, LAST_TERM], lasts)
+        if start == old_end and start == end:
+            return
         self._drop(slots[start:old_end], old, start, old_end, before)
-        low = int(facts.pieces[start, FIRST_TERM]) if start < len(lasts) else len(has)
+        low = int(pieces[start, FIRST_TERM]) if start < len(lasts) else len(has.terms)
         high = int(lasts[end - 1]) if end > start else low
-        sizes = (facts.pieces[:, LAST_TERM] - facts.pieces[:, FIRST_TERM])[start:end]
-        new = self._add(after[facts.terms[low:high, 0]], facts.terms[low:high, 1], sizes)
+        sizes = (lasts - pieces[:, FIRST_TERM])[start:end]
+        new = self._add(has.terms[low:high], has.counts[low:high], sizes)
         slots = np.concatenate((slots[:start], new, slots[old_end:]))
         self._slots[number] = slots.tobytes()
         self._file_of[new] = number
@@ -162,6 +169,7 @@ class ChunkIndex:
         slots = np.frombuffer(self._slots[number], np.int32)
         self._drop(slots, facts, 0, len(slots), numbers)
         self._facts[number], self._slots[number] = None, b""
+        self._latest = (None, _NOTHING)
         self._free_files.append(number)
 
     def paths_with(self, term: str) -> set[str]:
@@ -228,29 +236,40 @@ class ChunkIndex:
         return np.bincount(slots, whole, len(self._postings.alive)) / SCALE
 
 
-def _rows(facts: FileFacts, numbers: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Terms of a file's chunks, each with its count, comparable between files: int64 [terms]."""
-    terms = facts.terms
-    return (numbers[terms[:, 0]].astype(np.int64) << 8) | terms[:, 1]
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    """The terms of a file's chunks by their numbers in the vocabulary, and how often each occurs."""
+
+    terms: NDArray[np.int32]
+    counts: NDArray[np.int32]
+
+
+_NOTHING = _Numbered(np.empty(0, np.int32), np.empty(0, np.int32))
+
+
+def _numbered(facts: FileFacts, numbers: NDArray[np.int32]) -> _Numbered:
+    rows = facts.terms
+    return _Numbered(numbers.take(rows[:, 0]), rows[:, 1])
 
 
 def _changed_chunks(
-    had: NDArray[np.int64],
-    has: NDArray[np.int64],
+    had: _Numbered,
+    has: _Numbered,
     old_lasts: NDArray[np.int32],
     lasts: NDArray[np.int32],
 ) -> tuple[int, int, int]:
     """Which chunks differ: [start, end) of the old ones, and the same start to an end of the new.
 
-    `had` and `has` are the terms of all chunks, the others say where those of each chunk end.
+    `old_lasts` and `lasts` say where the terms of each chunk end.
     """
-    first, _, last = changed_span(had, has)
+    old_count, count = len(had.terms), len(has.terms)
+    first, _, last = changed_rows((had.terms, has.terms), (had.counts, has.counts))
     cut, _, _ = changed_span(old_lasts, lasts)
     start = min(cut, int(np.searchsorted(lasts, first, side="right")))
     # The same from the other end: how many terms there are from the start of each chunk on.
-    old_rests = (len(had) - np.concatenate(([0], old_lasts[:-1])))[: len(old_lasts)][::-1]
-    rests = (len(has) - np.concatenate(([0], lasts[:-1])))[: len(lasts)][::-1]
+    old_rests = (old_count - np.concatenate(([0], old_lasts[:-1])))[: len(old_lasts)][::-1]
+    rests = (count - np.concatenate(([0], lasts[:-1])))[: len(lasts)][::-1]
     cut, _, _ = changed_span(old_rests, rests)
-    same = min(cut, int(np.searchsorted(rests, len(has) - last, side="right")))
+    same = min(cut, int(np.searchsorted(rests, count - last, side="right")))
     same = min(same, len(lasts) - start, len(old_lasts) - start)
     return start, len(old_lasts) - same, len(lasts) - same

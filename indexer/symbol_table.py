@@ -30,6 +30,8 @@ class SymbolTable:
         self._facts: list[FileFacts | None] = []  # by owner
         self._outdated: dict[int, int] = {}  # how many entries of an owner hold no more
         self._symbol_count = 0
+        # Of the file that changed last, which is likely to change next.
+        self._latest: tuple[FileFacts | None, NDArray[np.int32]] = (None, np.empty(0, np.int32))
 
     def put_new(self, files: Sequence[FileFacts], numbers: NDArray[np.int32]) -> None:
         """Adds files that are not known yet; `numbers` are those of all their names, in order."""
@@ -62,7 +64,9 @@ class SymbolTable:
         old = self._facts[owner]
         assert old is not None
         self._symbol_count += facts.symbol_count - old.symbol_count
-        had, has = _noted(old, before), _noted(facts, after)
+        had = self._latest[1] if self._latest[0] is old else _noted(old, before)
+        has = _noted(facts, after)
+        self._latest = (facts, has)
         start, old_end, new_end = changed_span(had, has)
         lost, gained = set(had[start:old_end].tolist()), set(has[start:new_end].tolist())
         outdated = self._outdated.get(owner, 0) + len(lost - gained)
@@ -74,7 +78,8 @@ class SymbolTable:
         if outdated:
             self._outdated[owner] = outdated
         new = gained - lost
-        self._add(np.fromiter(new, np.int32, len(new)), owner)
+        if new:
+            self._add(np.fromiter(new, np.int32, len(new)), owner)
 
     def remove(self, path: str) -> None:
         """Forgets a known file."""
@@ -86,6 +91,7 @@ class SymbolTable:
         assert facts is not None
         self._facts[owner] = None
         self._outdated.pop(owner, None)
+        self._latest = (None, self._latest[1])
         self._postings.retire(np.array([owner], np.int32))
         return facts
 
@@ -155,6 +161,7 @@ class SymbolTable:
 
 def _noted(facts: FileFacts, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     """Numbers of the names that a file defines or uses, each shifted by one, with its note."""
-    noted = numbers[: facts.used_count] << 1
-    noted[: facts.defined_count] |= DEFINED
+    defined, used = facts.name_counts
+    noted = numbers[:used] << 1
+    noted[:defined] |= DEFINED
     return noted

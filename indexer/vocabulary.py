@@ -130,12 +130,26 @@ def changed_span(old: NDArray[Any], new: NDArray[Any]) -> tuple[int, int, int]:
 
     Before the start and after the ends they are equal; start equals both ends if they are the same.
     """
-    shorter = min(len(old), len(new))
-    differs = old[:shorter] != new[:shorter]
-    start = int(differs.argmax()) if differs.any() else shorter
+    return changed_rows((old, new))
+
+
+def changed_rows(*columns: tuple[NDArray[Any], NDArray[Any]]) -> tuple[int, int, int]:
+    """As `changed_span`, for sequences of rows: an old and a new array a column."""
+    old_count, count = len(columns[0][0]), len(columns[0][1])
+    shorter = min(old_count, count)
+    start = min(_first_true(old[:shorter] != new[:shorter]) for old, new in columns)
     rest = shorter - start
     if rest:
-        differs = old[len(old) - rest :] != new[len(new) - rest :]
-        if differs.any():
-            rest = int(differs[::-1].argmax())
-    return start, len(old) - rest, len(new) - rest
+        rest = min(
+            _first_true((old[old_count - rest :] != new[count - rest :])[::-1])
+            for old, new in columns
+        )
+    return start, old_count - rest, count - rest
+
+
+def _first_true(values: NDArray[np.bool_]) -> int:
+    """Where the first true value stands; the length if there is none."""
+    if not len(values):
+        return 0
+    first = int(values.argmax())
+    return first if first or values[0] else len(values)

@@ -44,7 +44,7 @@ def check_tables(tables: Tables, files: dict[str, FileFacts]) -> None:
         assert list(table.definitions_of(one)) == symbols
         assert tables.chunks.chunk_frequency(one) == len(holding)
         assert tables.chunks.paths_with(one) == {path for path, _ in holding}
-    defined = [one for one in table.names()]
+    defined = list(table.names())
     assert len(defined) == len(set(defined))
     assert set(defined) == {one for facts in files.values() for one in facts.defined_names()}
     for path in (*files, "none"):
