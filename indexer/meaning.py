@@ -118,10 +118,14 @@ class Meanings:
         """What a name means; None if that is not known."""
         if depth > MAX_DEPTH:
             return None
-        name = syntax.text_of(node)
-        defined = source.defined_at(node.start_byte)
+        written = syntax.text_of(node)
+        name = written.lstrip(source.language.sigils.decode())
+        defined = source.defined_at(node.end_byte - len(name.encode()))
         if defined is not None:
             return defined
+        if name != written:  # Ruby's `@name` and `:name`
+            owner = self._owner(source, node.start_byte)
+            return self.resolver.member(owner, name) if owner is not None else None
         imported = self._in_import(source, node, name)
         if imported is not None:
             return imported
@@ -217,6 +221,8 @@ class Meanings:
         if depth > MAX_DEPTH:
             return None
         text = syntax.text_of(node) if node.child_count == 0 else ""
+        if node.type == "variable_name":  # PHP's `$this`
+            text = syntax.text_of(node)
         if text in source.language.receivers:
             return self._owner(source, node.start_byte)
         if text == "super" or node.type == "super":
@@ -246,6 +252,9 @@ class Meanings:
         if syntax.text_of(callee) == "super":
             return self._bases(source, node.start_byte)
         value = self.of_value(source, callee, depth + 1)
+        if value is None and syntax.text_of(callee) == "new":  # Ruby makes objects so
+            receiver = syntax.receiver_of(callee)
+            value = self.of_value(source, receiver, depth + 1) if receiver is not None else None
         return self.resolver.class_of(value) if isinstance(value, Symbol) else None
 
     def _owner(self, source: Source, offset: int) -> Symbol | None:
