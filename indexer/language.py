@@ -42,7 +42,8 @@ class Language:
     imports_of: str  # folder whose import resolution serves
     visible: str  # without an import: "file", "directory", "package" (that files declare),
     # "namespace" (with those around it), "language" (all its files) or "repository"
-    members: str  # where members of a type may be defined: "file" or "directory"
+    members: str  # where members of a type may be defined: "file", "directory", or "parts" of a
+    # type, which several definitions of its name in a directory are
     member_mark: str  # a character besides the dot that members stand behind: Lua's colon, or ""
     max_bytes: int | None  # a file on disk with more is data, not worth knowing; None: any size
     implicit_members: bool  # whether a bare name may be a member of the class around

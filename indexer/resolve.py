@@ -22,6 +22,8 @@ PACKAGES = ("package", "namespace")
 """Kinds of visibility in which the files of a package declare it, wherever they lie."""
 OPEN = frozenset({Kind.MODULE, Kind.KEY})
 """Kinds of containers whose contents are known in the whole file: namespaces, keys of data."""
+ITSELF = frozenset(("self", "static", "Self"))
+"""Types that mean the type around."""
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 MANY_MODULES = 4
 """Modules of one import from which on the table of all names is asked which define a name."""
@@ -112,7 +114,7 @@ class Resolver:
             extended = self.name(symbol.path, symbol.name)
             return extended if isinstance(extended, Symbol) else None
         for name in symbol.detail.split():
-            target = self.in_scope(symbol, name)
+            target = self._around(symbol) if name in ITSELF else self.in_scope(symbol, name)
             if isinstance(target, Symbol) and target != symbol:
                 found = self.class_of(target)
                 if found is not None:
@@ -125,6 +127,17 @@ class Resolver:
         if outline is None or symbol.parent >= 0 or outline.facts.owner_of(symbol.index):
             return False
         return bool(outline.owned_by(symbol.name))
+
+    def _around(self, symbol: Symbol) -> Symbol | None:
+        """The type that a member belongs to."""
+        outline = self._outlines.get(symbol.path)
+        around = symbol.parent
+        while outline is not None and around >= 0:
+            found = outline.symbol(around)
+            if found.kind in TYPES or found.kind is Kind.EXTENSION:
+                return found
+            around = found.parent
+        return None
 
     def in_scope(self, symbol: Symbol, dotted: str) -> Target | None:
         """What a dotted name means where a symbol is defined: its siblings, then the file."""
@@ -153,16 +166,22 @@ class Resolver:
                 continue
             for part in outline.named(owner.name):
                 same = part.path == owner.path and part.index == owner.index
-                if same or part.kind is Kind.EXTENSION:
+                if same or part.kind is Kind.EXTENSION or self._is_part(part, owner):
                     yield from outline.members(part.index, name)
             for symbol in outline.owned_by(owner.name):
                 if name is None or symbol.name == name:
                     yield symbol
 
+    def _is_part(self, other: Symbol, owner: Symbol) -> bool:
+        """Whether a type is defined in several pieces: C#'s partial classes, Scala's companions."""
+        language = self._language(owner.path)
+        reopened = language is not None and language.members == "parts"
+        return reopened and other.kind in TYPES and other.container == owner.container
+
     def _parts(self, owner: Symbol) -> list[str]:
         """Files that may hold members of a type: its own, and those beside it in some languages."""
         language = self._language(owner.path)
-        if language is None or language.members != "directory" or owner.kind is Kind.MODULE:
+        if language is None or language.members == "file" or owner.kind is Kind.MODULE:
             return [owner.path]
         others = sorted(self._files.in_folder(parent_of(owner.path)))
         return [owner.path, *(path for path in others if path != owner.path)]

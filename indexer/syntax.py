@@ -11,7 +11,11 @@ import re
 import tree_sitter
 
 WORD_BYTES = re.compile(rb"[\w$\x80-\xff]+")
-NAME_NODE = re.compile(r"identifier|^constant$|^name$|^variable_name$|^word$|^type$")
+SIGIL_NODE = re.compile(r"^instance_variable$|^class_variable$|^simple_symbol$")
+"""Names of Ruby that begin with a sign: `@name`, `@@name`, `:name`."""
+NAME_NODE = re.compile(
+    r"identifier|^constant$|^name$|^variable_name$|^word$|^type$|" + SIGIL_NODE.pattern
+)
 MEMBER_NODE = re.compile(r"field_identifier|property_identifier|statement_identifier|^label")
 SHORTHAND = re.compile(r"shorthand")
 TEXT_NODE = re.compile(r"string|comment|char_literal|regex|heredoc")
@@ -53,8 +57,10 @@ def word_at(text: bytes, offset: int) -> tuple[int, int] | None:
 def name_node(root: tree_sitter.Node, start: int, end: int) -> tree_sitter.Node | None:
     """The identifier that fills a byte range; None for keywords, strings and comments."""
     node = root.descendant_for_byte_range(start, end)
-    if node is None or (node.start_byte, node.end_byte) != (start, end):
+    if node is None or node.end_byte != end:
         return None
+    if node.start_byte != start:
+        return node if SIGIL_NODE.search(node.type) else None
     while node.child_count == 1 and not NAME_NODE.search(node.type):
         child = node.child(0)
         if child is None:

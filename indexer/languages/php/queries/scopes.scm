@@ -7,7 +7,6 @@
 ] @scope.function
 
 (simple_parameter name: (variable_name (name) @bind.parameter))
-(simple_parameter name: (by_ref (variable_name (name) @bind.parameter)))
 (property_promotion_parameter name: (variable_name (name) @bind.parameter))
 (variadic_parameter name: (variable_name (name) @bind.parameter))
 (anonymous_function_use_clause (variable_name (name) @bind))

@@ -126,17 +126,10 @@
 (val_definition pattern: (case_class_pattern pattern: (identifier) @name)) @definition.variable
 (val_declaration name: (identifier) @name type: (_) @type) @definition.variable
 (var_declaration name: (identifier) @name type: (_) @type) @definition.variable
-(class_parameter
-  ["val" "var"]
-  name: (identifier) @name
-  type: (_) @type) @definition.field
-(class_definition
-  "case"
-  class_parameters: (class_parameters
-    (class_parameter name: (identifier) @name type: (_) @type) @definition.field))
 (full_enum_case
   class_parameters: (class_parameters
     (class_parameter name: (identifier) @name @receiver) @definition.member))
+(class_parameter name: (identifier) @name type: (_) @type) @definition.field
 
 ; Headers of what is not finished or does not parse.
 (ERROR "class" . (identifier) @name) @definition.class
