@@ -10,6 +10,7 @@ from indexer.ignore import Rules, Verdict
 from indexer.index import Index, Status
 from indexer.language import Language, language_of
 from indexer.line_index import Encoding, LineIndex
+from indexer.navigate import Occurrence, Target
 from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import Snippet
@@ -36,6 +37,7 @@ __all__ = [
     "Kind",
     "Language",
     "LineIndex",
+    "Occurrence",
     "Open",
     "Progress",
     "Reference",
@@ -46,6 +48,7 @@ __all__ = [
     "Snippet",
     "Status",
     "Symbol",
+    "Target",
     "Verdict",
     "Watcher",
     "extract",

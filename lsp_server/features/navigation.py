@@ -60,11 +60,11 @@ def hover(index: Index, path: str, offset: int) -> Hover | None:
             continue
         symbol = target.symbol
         if symbol is not None:
-            signature = _dedented(lines.text[symbol.signature_start : symbol.signature_end])
+            signature = _shown(lines, symbol.signature_start, symbol.signature_end)
             docstring = lines.text[symbol.docstring_start : symbol.docstring_end]
         else:
             line = lines.line_of(target.name_start)
-            signature = _dedented(lines.text[lines.line_start(line) : lines.line_end(line)])
+            signature = _shown(lines, lines.line_start(line), lines.line_end(line))
             docstring = b""
         facts = index.facts(target.path)
         line = lines.line_of(target.name_start) + 1
@@ -116,14 +116,12 @@ def documentation(comment: bytes) -> str:
     return "\n".join([*shown[:DOCUMENTATION_LINES], *more])
 
 
-def _dedented(code: bytes) -> str:
-    """A signature as it stands, without the indentation of what it is inside of."""
-    lines = code.decode("utf-8", "replace").rstrip().expandtabs(4).splitlines()
-    rest = lines[1:SIGNATURE_LINES]
-    indent = min((len(line) - len(line.lstrip()) for line in rest if line.strip()), default=0)
-    first = lines[0].lstrip() if lines else ""
-    more = ["…"] if len(lines) > SIGNATURE_LINES else []
-    inner = [f"    {line[indent:]}".rstrip() for line in rest]
-    if inner and inner[-1].strip()[:1] in (")", "]", "}", ">"):
-        inner[-1] = inner[-1].strip()
-    return "\n".join([first, *inner, *more])
+def _shown(lines: LineIndex, start: int, end: int) -> str:
+    """Code as it stands, without the indentation of what it is inside of."""
+    line = lines.text[lines.line_start(lines.line_of(start)) : end].decode("utf-8", "replace")
+    indent = len(line) - len(line.lstrip())
+    code = lines.text[start:end].decode("utf-8", "replace").strip()
+    first, *rest = code.splitlines() or [""]
+    inner = [one[min(indent, len(one) - len(one.lstrip())) :].rstrip() for one in rest]
+    shown = [first, *inner[: SIGNATURE_LINES - 1]]
+    return "\n".join([*shown, "…"] if len(inner) >= SIGNATURE_LINES else shown)

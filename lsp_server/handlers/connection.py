@@ -178,6 +178,13 @@ class Connection:
             )
         except Exception as error:
             log.warning("the client refused to register: %s", type(error).__name__)
+            if self.tells_of_files and not self.session.watches_files:
+                self.session.watches_files = True
+                self.session.watch()
+            return
+        if self.tells_of_files:
+            # What changed before the client began to tell.
+            self.session.files_changed(None)
 
     async def unregister(self, methods: list[str]) -> None:
         """Asks the client to send these methods no more."""

@@ -10,18 +10,25 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types
 
-from indexer import Document, Fold, Kind, LineIndex, Symbol, folds, selections
+from indexer import (
+    Document,
+    Fold,
+    Kind,
+    LineIndex,
+    Occurrence,
+    Symbol,
+    Target,
+    folds,
+    selections,
+)
 from lsp_server.convert import offset_of, path_of, position_of, range_of, uri_of
 from lsp_server.features import navigation
 from lsp_server.features.navigation import Hover, OutlineItem
 from lsp_server.handlers.connection import Connection
-
-if TYPE_CHECKING:
-    from indexer.navigate import Occurrence, Target
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from contextlib import suppress
+from typing import Any
 
 from lsprotocol import types
 
@@ -12,6 +15,7 @@ from lsp_server.convert import edits_of, path_of
 from lsp_server.handlers.connection import Connection
 
 log = logging.getLogger(__name__)
+CHANGES_AT_A_TIME = 100
 
 
 def did_open(connection: Connection, params: types.DidOpenTextDocumentParams) -> None:
@@ -58,7 +62,15 @@ def did_close(connection: Connection, params: types.DidCloseTextDocumentParams) 
     session.closed(path)
 
 
-def did_change_watched_files(
-    connection: Connection, params: types.DidChangeWatchedFilesParams
-) -> None:
-    connection.session.files_changed(tuple(path_of(change.uri) for change in params.changes))
+async def did_change_watched_files(connection: Connection, params: Any) -> None:
+    """Thousands of changes come at once when a branch is checked out: taken in slices."""
+    changes = params.get("changes") if isinstance(params, dict) else None
+    paths: list[str] = []
+    for number, change in enumerate(changes if isinstance(changes, list) else ()):
+        uri = change.get("uri") if isinstance(change, dict) else None
+        if isinstance(uri, str):
+            with suppress(ValueError):
+                paths.append(path_of(uri))
+        if number % CHANGES_AT_A_TIME == CHANGES_AT_A_TIME - 1:
+            await asyncio.sleep(0)
+    connection.session.files_changed(tuple(paths))
