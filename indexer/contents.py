@@ -36,6 +36,7 @@ class Contents:
         """`digest_of` and `text_of` tell what the index knows of a path; `roots` bound the disk."""
         self._digest_of = digest_of
         self._text_of = text_of
+        self.roots = roots
         self._real_roots = tuple(os.path.realpath(root) for root in roots)
         self._parsed: dict[str, tuple[bytes, Any]] = {}
         self._derived: dict[Hashable, Any] = {}

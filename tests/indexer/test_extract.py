@@ -318,7 +318,7 @@ def test_c_imports() -> None:
     check_imports(
         sample("people.c"),
         snapshot("""\
-from 'stdio.h' star
+from 'stdio.h' binds stdio.h star
 from 'store.h' star\
 """),
     )
@@ -352,7 +352,7 @@ def test_cpp_imports() -> None:
     check_imports(
         sample("people.hpp"),
         snapshot("""\
-from 'vector' star
+from 'vector' binds vector star
 from 'base.hpp' star\
 """),
     )

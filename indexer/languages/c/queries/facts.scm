@@ -117,7 +117,9 @@
 (preproc_def name: (identifier) @name) @definition.macro
 (preproc_function_def name: (identifier) @name) @definition.macro
 
-(preproc_include path: [(string_literal) (system_lib_string)] @module @star) @import
+; A name in angle brackets is also what the import binds: it is looked for in other places.
+(preproc_include path: (string_literal) @module @star) @import
+(preproc_include path: (system_lib_string) @module @star @binds) @import
 (comment) @comment
 
 ; References. Of two patterns for the same node the more telling role counts.
