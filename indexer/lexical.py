@@ -238,7 +238,7 @@ class ChunkIndex:
 
 @dataclass(frozen=True, slots=True)
 class _Numbered:
-    """The terms of a file's chunks by their numbers in the vocabulary, and how often each occurs."""
+    """The terms of all chunks of a file: their numbers, and how often each occurs."""
 
     terms: NDArray[np.int32]
     counts: NDArray[np.int32]

@@ -55,7 +55,8 @@ class SymbolTable:
         self._add(np.concatenate(noted), each)
 
     def _add(self, noted: NDArray[np.int32], owners: NDArray[np.int32] | int) -> None:
-        values = (np.asarray(owners, np.uint32) << 1) | (noted & DEFINED).astype(np.uint32)
+        owned = np.asarray(owners, np.uint32) << np.uint32(1)
+        values = owned | (noted & DEFINED).astype(np.uint32)
         self._postings.add(noted >> 1, values)
 
     def change(self, facts: FileFacts, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:

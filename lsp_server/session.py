@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,6 +14,7 @@ from typing import Any, Literal, Protocol
 from indexer import Crawler, Index, IndexConfig, Open, Rules, Snippet, mask_secrets
 from indexer.ignore import IGNORE_FILES, secret_name
 from lsp_server import background
+from lsp_server.cache import store_folder
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.model import Model
@@ -197,10 +200,7 @@ class Session:
         """Files on disk appeared, changed or vanished; None: nobody knows which."""
         if paths is None or any(path.endswith(IGNORE_FILES) for path in paths):
             self.index.rules.forget()
-        if paths is None:
-            self.crawl()
-        else:
-            self.jobs.spawn(background.take_file_changes(self, paths))
+        self.jobs.spawn(background.take_file_changes(self, paths))
 
     # Background work
 
@@ -230,12 +230,13 @@ class Session:
         self.tell()
 
     def set_roots(self, roots: tuple[str, ...]) -> None:
-        """A new index for other folders or other rules; open documents stay open in it."""
-        old = self.index
+        """Other folders or other rules: a crawl tells the index what came and what is gone."""
+        settings = self.settings.index
+        config = index_config(settings)
         self.crawler.cancel()
-        self.index = new_index(self.settings.index, roots)
-        self.crawler = new_crawler(self.settings.index, roots)
-        for document in old.documents():
+        self.crawler.use(Rules(roots if settings.enable else (), config))
+        self.index.use(config, roots)
+        for document in self.index.documents():
             language_id = self.state(document.path).language_id
             self.index.apply(Open(document.path, language_id, document.version, document.text))
         self.crawl()
@@ -248,8 +249,7 @@ class Session:
         self.jobs.run(background.INDEX, "indexing", background.crawl(self))
 
     def watch(self) -> None:
-        if self.watches_files and self.settings.index.enable and self.index.rules.roots:
-            self.jobs.run(background.WATCH, None, background.watch(self))
+        self.jobs.run(background.WATCH, None, background.watch(self))
 
     def fill_memory(self) -> None:
         """When both are there: files, and a model to remember them for."""
@@ -271,7 +271,8 @@ class Session:
         if self.model is None:
             return Status(False, "no model is loaded", "Inactive")
         files, engine = self.index.status().files, self.model.engine.status
-        counts = f"{files} files, {engine.memory_tokens} tokens in memory"
+        full = f" (the index is full: {n} left out)" if (n := self.crawler.left_out) else ""
+        counts = f"{files} files{full}, {engine.memory_tokens} tokens in memory"
         return Status(False, f"ready: {self.model.name}, {counts}", "Normal")
 
     def tell(self) -> None:
@@ -287,6 +288,9 @@ def index_config(settings: IndexSettings) -> IndexConfig:
         max_file_bytes=settings.max_file_kb * 1024,
         workers=settings.workers or IndexConfig().workers,
         extra_ignore=settings.exclude,
+        max_memory_bytes=settings.max_memory_mb * 1_000_000,
+        store_folder=store_folder(settings, os.environ, sys.platform),
+        max_store_bytes=max(1, settings.cache_mb) * 1_000_000,
     )
 
 

@@ -73,6 +73,25 @@ class IndexSettings:
     workers: int = setting(
         0, "Processes that parse while the index is built; 0 chooses.", minimum=0, maximum=64
     )
+    max_memory_mb: int = setting(
+        1000,
+        "The most memory that the index may take, in megabytes, open documents apart. Files beyond "
+        "it are left out, and the status says so.",
+        minimum=16,
+        maximum=1_000_000,
+    )
+    cache_folder: str = setting(
+        "",
+        "The folder where what was read of files is kept from one start to the next, readable for "
+        "you alone; empty for `sopilka` in the cache folder of your system.",
+    )
+    cache_mb: int = setting(
+        1000,
+        "The most that this folder may take, in megabytes; what was not used for longest goes "
+        "first. 0 keeps nothing.",
+        minimum=0,
+        maximum=1_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True)
