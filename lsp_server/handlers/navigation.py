@@ -47,6 +47,10 @@ SYMBOL_KINDS = {
     Kind.MODULE: types.SymbolKind.Module,
     Kind.MACRO: types.SymbolKind.Constant,
     Kind.EXTENSION: types.SymbolKind.Object,
+    Kind.KEY: types.SymbolKind.Key,
+    Kind.SECTION: types.SymbolKind.String,
+    Kind.STYLE: types.SymbolKind.Class,
+    Kind.ELEMENT: types.SymbolKind.Field,
 }
 HIGHLIGHTS = {
     "definition": types.DocumentHighlightKind.Write,
@@ -100,7 +104,7 @@ def _outlined(connection: Connection, lines: LineIndex, item: OutlineItem) -> ty
 
 
 def _kind(symbol: Symbol) -> types.SymbolKind:
-    return SYMBOL_KINDS.get(symbol.kind, types.SymbolKind.Key)
+    return SYMBOL_KINDS[symbol.kind]
 
 
 def workspace_symbol(connection: Connection, params: types.WorkspaceSymbolParams) -> Any:

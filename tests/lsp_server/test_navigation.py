@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
+from indexer import Kind
 from lsp_server.features.navigation import documentation
+from lsp_server.handlers.navigation import SYMBOL_KINDS
 from tests.support.client import InProcess, recorded_capabilities, span
 from tests.support.fixture import parse, write
 
@@ -311,6 +313,10 @@ def methods(shop: Shop, request: str) -> list[str]:
         for item in params[key]
         if not item["method"].startswith("workspace/did")
     ]
+
+
+def test_every_kind_of_symbol_has_a_kind_in_the_protocol() -> None:
+    assert set(SYMBOL_KINDS) == set(Kind)
 
 
 # Documentation
