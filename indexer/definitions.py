@@ -70,7 +70,7 @@ def keep_match(
     """Of several matches for one name keeps that of the earliest pattern, then the fullest."""
     for name in captures.get("name", ()):
         start = name.start_byte
-        if start >= limit:
+        if start >= limit or start == name.end_byte:  # the parser made up what is missing
             continue
         known = definitions.get(start)
         if (

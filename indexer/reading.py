@@ -180,7 +180,7 @@ def read_node(
         if role is not None:
             start, end = name_range(text, *found.byte_range, language.sigils)
             known = references.get(start)
-            if known is None or known[1] < role:
+            if start < end and (known is None or known[1] < role):
                 references[start] = (end, role)
         elif head == WORDS:
             for word in WORD.finditer(text, found.start_byte, found.end_byte):
