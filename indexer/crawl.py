@@ -145,6 +145,11 @@ class Crawler:
         for cancelled in tuple(self._running):
             cancelled.set()
 
+    @property
+    def left_out(self) -> int:
+        """Files for which there was no room, in the last crawl of all roots."""
+        return self._shared.left_out
+
     def current(self, batch: Batch) -> Iterator[FileFound | FileGone]:
         """The changes of a batch, without those that a later reading has overtaken by now."""
         for change in batch.changes:
@@ -160,6 +165,7 @@ class _Shared:
         self.known = KnownFiles()
         self.given_up: set[str] = set()  # files that ended a worker: nobody else reads them
         self.moment = 0
+        self.left_out = 0
         self._latest: dict[str, int] = {}  # files that were read beside a crawl, and when
         self._source: tuple[IndexConfig, FactsSource] | None = None
 
@@ -227,7 +233,8 @@ class Crawl:
         if changed is not None:
             self._sort_out(changed)
         is_safe = not any(file.path in shared.given_up for file in self._waiting)
-        self.is_small = not self._starts and is_safe and self._waiting_bytes < INLINE_BYTES
+        is_little = not self._starts and self._waiting_bytes < INLINE_BYTES
+        self.is_small = changed is not None and is_little and is_safe
 
     def _sort_out(self, changed: tuple[str, ...]) -> None:
         """Changed paths are files, folders, or there no more."""
@@ -252,6 +259,8 @@ class Crawl:
         with self._shared.lock:
             if not self.is_small:
                 self._known.begin_round()
+            if self._is_whole:
+                self._shared.left_out = 0
             vanished = self._below(self._vanished)
         yield from self._gone(vanished)
         yield from self._read_here() if self.is_small else self._read_by_pool()
@@ -292,6 +301,8 @@ class Crawl:
     def _read_by_pool(self) -> Iterator[Batch]:
         allowed = (path for path in self._starts if self._rules.folder_verdict(path).allowed)
         self._folders = list(reversed(tuple(allowed)))
+        if not self._folders and not self._waiting:
+            return
         pool = Pool(self._rules, self._rules.config.workers)
         try:
             self._submit(pool)
@@ -402,6 +413,7 @@ class Crawl:
         limit = self._rules.config.max_memory_bytes
         if self._known.cost - self._known.cost_of(path) + cost <= limit:
             return ""
+        self._shared.left_out += self._is_whole
         return f"the index is full: it may take {limit // 1_000_000} MB of memory"
 
     def _overtake(self, paths: Iterable[str]) -> None:

@@ -44,6 +44,8 @@ MODEL, INDEX, MEMORY, WATCH = "model", "index", "memory", "watch"
 FILES_AT_A_TIME = 16
 # Seconds for which the loop may be held to apply what was crawled.
 SLICE = 0.002
+CHANGES_AT_A_TIME = 4
+FREEZE_EVERY = 1_000
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
@@ -98,15 +100,19 @@ def _close_unwanted(opening: asyncio.Future[Model]) -> None:
 
 async def crawl(session: Session) -> None:
     """Reads the workspace folders into the index; then the memory can be filled from it."""
-    if session.settings.index.enable and session.index.rules.roots:
-        async for batch in session.crawler.batches():
-            await apply(session, batch)
-            now = batch.progress
-            share = 100 * now.done // max(1, now.found) if now.complete else None
-            session.jobs.report(INDEX, f"indexing: {now.done} files", share)
-    await in_thread(load_queries, frozenset(filter(None, map(language_of, session.index.paths()))))
-    # What was crawled stays: without this, every full garbage collection would walk all of it.
-    gc.freeze()
+    languages: set[Language] = set()
+    told = 0
+    async for batch in session.crawler.batches():
+        await apply(session, batch)
+        languages.update(filter(None, map(language_of, (one.path for one in batch.changes))))
+        now = batch.progress
+        share = 100 * now.done // max(1, now.found) if now.complete else None
+        session.jobs.report(INDEX, f"indexing: {now.done} files", share)
+        if now.done >= told + FREEZE_EVERY or now.complete:
+            # What was crawled stays: without this, full garbage collections would walk all of it.
+            gc.freeze()
+            told = now.done
+    await in_thread(load_queries, frozenset(languages))
     del session.jobs.messages[INDEX]
     session.fill_memory()
     session.jobs.end(INDEX)
@@ -130,6 +136,8 @@ async def warm_up(session: Session, path: str) -> None:
 
 async def watch(session: Session) -> None:
     """Notices changed files for a client that does not. Runs until it is cancelled."""
+    if not (session.watches_files and session.settings.index.enable and session.index.rules.roots):
+        return
     loop = asyncio.get_running_loop()
 
     def changed(paths: tuple[str, ...] | None) -> None:
@@ -142,13 +150,20 @@ async def watch(session: Session) -> None:
         if problem:
             log.warning("%s; changes on disk are seen when a file is opened or saved", problem)
             return
+        if watcher.unwatched:
+            seconds = watcher.poll_seconds
+            log.warning(
+                "%d folders have no watch: all is looked at every %d s", watcher.unwatched, seconds
+            )
+        # What changed before the watches were set, but after the crawl had read it.
+        session.files_changed(None)
         await asyncio.Event().wait()
     finally:
         threading.Thread(target=watcher.stop, daemon=True).start()
 
 
-async def take_file_changes(session: Session, paths: tuple[str, ...]) -> None:
-    """Files that appeared, changed or vanished, into the index and the memory."""
+async def take_file_changes(session: Session, paths: tuple[str, ...] | None) -> None:
+    """Files that appeared, changed or vanished, into the index and the memory; None: any."""
     if not session.settings.index.enable:
         return
     async for batch in session.crawler.batches(paths):
@@ -159,8 +174,8 @@ async def take_file_changes(session: Session, paths: tuple[str, ...]) -> None:
 async def apply(session: Session, batch: Batch) -> None:
     """Changes in slices, so that a keystroke never waits for more than one of them."""
     index, end = session.index, session.clock() + SLICE
-    for change in batch.changes:
-        index.apply(change)
+    for changes in batches(session.crawler.current(batch), CHANGES_AT_A_TIME):
+        index.apply_found(changes)
         if session.clock() > end:
             await asyncio.sleep(0)
             end = session.clock() + SLICE
@@ -186,12 +201,13 @@ async def fill_memory(session: Session) -> None:
     model, budget, done = session.model, session.settings.memory.max_tokens, 0
     config, roots = session.index.config, session.index.rules.roots
     is_wanted = model is not None and session.settings.memory.enable
-    waiting = [path for path in session.index.paths() if session.index.document(path) is None]
-    for paths in batches(waiting if is_wanted else [], FILES_AT_A_TIME):
+    waiting = tuple(session.index.paths()) if is_wanted else ()
+    for paths in batches(waiting, FILES_AT_A_TIME):
         assert model is not None
         message = f"remembering files: {done} of {len(waiting)}"
         session.jobs.report(MEMORY, message, 100 * done // len(waiting))
-        for path, ids in await in_thread(encode_files, model, paths, config, roots):
+        closed = [path for path in paths if session.index.document(path) is None]
+        for path, ids in await in_thread(encode_files, model, closed, config, roots):
             budget -= len(ids)
             if budget >= 0 and session.index.document(path) is None:
                 model.engine.memory.put(path, ids)

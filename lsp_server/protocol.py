@@ -89,6 +89,15 @@ class InlineCompletionRequest:
     jsonrpc: str = "2.0"
 
 
+@attrs.define
+class WatchedFilesNotification:
+    """`workspace/didChangeWatchedFiles`, its parameters as they came: there may be thousands."""
+
+    params: Any
+    method: str = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    jsonrpc: str = "2.0"
+
+
 def make_converter() -> Converter:
     """pygls's converter, which drops what it does not know, taught the fields that we want."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
@@ -139,6 +148,8 @@ class CopilotProtocol(LanguageServerProtocol):
     def get_message_type(self, method: str) -> type[Any] | None:  # type: ignore[override]
         if method == INLINE_COMPLETION:
             return InlineCompletionRequest
+        if method == types.WORKSPACE_DID_CHANGE_WATCHED_FILES:
+            return WatchedFilesNotification
         return super().get_message_type(method)
 
     def receive(self, body: bytes) -> bool:
