@@ -31,7 +31,7 @@ def _clauses(path: str) -> Iterator[Clause]:
     else:
         module, _, last = path.rpartition(".")
         selectors = [last]
-    module = module.strip().rstrip(".").removeprefix("_root_.")
+    module = module.strip().rstrip(".").removeprefix("_root_.").replace("`", "")
     names: list[tuple[str, str]] = []
     star = False
     for selector in selectors:

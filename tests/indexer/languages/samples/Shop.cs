@@ -11,10 +11,10 @@ namespace App.Shop
     using App.More;
 
     /// <summary>
-    /// A person.
+    /// Who buys.
     /// </summary>
-    [Entity(Name = "é")]
-    public abstract partial class Person<T> : Base<T>, INamed, IComparable<Person<T>> where T : class
+    [Entity("é")]
+    public abstract partial class Person<T> : Base<T>, INa where T : class
     {
         public const int Limit = 10;
         private readonly Store<T> store, others;
