@@ -57,6 +57,10 @@ class LocalScope:
     bindings: dict[str, list[Binding]] = field(default_factory=dict)
     escapes: dict[str, str] = field(default_factory=dict)  # name: "global" or "nonlocal"
 
+    def starts(self, name: str) -> list[int]:
+        """Where a name is bound in this scope."""
+        return [binding.start for binding in self.bindings.get(name, ())]
+
     def visible(self, name: str, offset: int) -> tuple[Binding, ...]:
         """The bindings that make up the variable `name` as seen from an offset."""
         found = self.bindings.get(name)
@@ -97,7 +101,8 @@ class Bindings:
     def __init__(self, language: Language, root: tree_sitter.Node, low: int, high: int) -> None:
         self.low, self.high = low, high
         self.module = LocalScope(MODULE, low, high, None)
-        self.writes: set[int] = set()
+        self.writes: set[int] = set()  # where names are assigned to
+        self.bound: set[int] = set()  # where names are bound
         self._starts: list[int] = []
         self._regions: list[tuple[int, LocalScope, int]] = []  # end, scope, region around
         self._read(language, root)
@@ -171,6 +176,7 @@ class Bindings:
         visible = _end_of_declaration(node) if how in ("after", "new") else scope.start
         binding = Binding(name, start, node.end_byte, how, visible)
         scope.bindings.setdefault(name, []).append(binding)
+        self.bound.add(start)
 
     def _escaped(self, scope: LocalScope, name: str) -> LocalScope:
         """Where an assignment under `global` or `nonlocal` binds."""

@@ -23,11 +23,14 @@ from indexer.files import name_of
 from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.navigate import Navigator, Occurrence, Target
+from indexer.overlay import Overlay
 from indexer.repository import Repository
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
 from indexer.symbol_search import SymbolSearch
 from indexer.tables import Tables
+from indexer.unknown import Unknown, UnknownName
+from indexer.visible import PLACEHOLDER, Visible
 from indexer.walk import read_source
 
 
@@ -256,6 +259,32 @@ class Index:
     def occurrences_in(self, path: str, offset: int) -> list[Occurrence]:
         """Where the file itself names what the name at an offset means."""
         return self._navigator().occurrences(path, offset)
+
+    def names_in_scope(self, path: str, offset: int) -> tuple[str, ...]:
+        """Names that can be written at an offset, the nearest first; after a dot, the members."""
+        overlay = self._overlay(path, offset, PLACEHOLDER)
+        if overlay is None:
+            return ()
+        navigator = Navigator(self._repository, self._documents.get)
+        return Visible(navigator.meanings, self._table, self._files).names(overlay)
+
+    def unknown_names(self, path: str, offset: int, text: str) -> tuple[UnknownName, ...]:
+        """Names in a text that nothing would know if the text were inserted at an offset."""
+        overlay = self._overlay(path, offset, text.encode("utf-8", "replace"))
+        if overlay is None:
+            return ()
+        navigator = Navigator(self._repository, self._documents.get)
+        return Unknown(navigator.meanings, self._table).names(overlay)
+
+    def _overlay(self, path: str, offset: int, inserted: bytes) -> Overlay | None:
+        """An open document with a text inserted; None if it has no grammar or is no such place."""
+        self.refresh()
+        document, facts = self._documents.get(path), self._table.facts(path)
+        if document is None or document.tree is None or facts is None:
+            return None
+        if not 0 <= offset <= len(document.text):
+            return None
+        return Overlay(document, facts, offset, inserted)
 
     def symbols_matching(self, query: str, limit: int) -> list[Symbol]:
         """Symbols of the workspace whose names match what was typed, the best first."""

@@ -63,6 +63,8 @@ Value = Symbol | Module | Bases
 class Source:
     """A text with its tree and facts; scopes are read when they are asked for."""
 
+    inserted_at = 0  # where text that the facts do not know begins
+
     def __init__(
         self, path: str, language: Language, text: bytes, tree: tree_sitter.Tree, facts: FileFacts
     ) -> None:
@@ -95,13 +97,20 @@ class Source:
         bindings = self.bindings_at(offset)
         return bindings.lookup(name, offset) if bindings is not None else None
 
+    def in_facts(self, offset: int) -> int | None:
+        """Where an offset lies in the text that the facts are of; None for what is not in it."""
+        return offset
+
     def defined_at(self, start: int) -> Symbol | None:
         """The symbol whose name starts at an offset."""
-        rows = np.flatnonzero(self.facts.table[:, NAME_START] == start)
+        place = self.in_facts(start)
+        rows = np.flatnonzero(self.facts.table[:, NAME_START] == (-1 if place is None else place))
         return self.facts.symbol(int(rows[0])) if len(rows) else None
 
     def around(self, offset: int) -> list[Symbol]:
         """The symbols whose bodies an offset is in, the innermost first."""
+        place = self.in_facts(offset)
+        offset = self.inserted_at if place is None else place
         table = self.facts.table
         inside = (table[:, START] <= offset) & (table[:, SIGNATURE_END] <= offset)
         rows = np.flatnonzero(inside & (table[:, END] >= offset))
@@ -184,9 +193,9 @@ class Meanings:
 
     def _in_import(self, source: Source, node: tree_sitter.Node, name: str) -> Meaning | None:
         """What a name within an import statement means."""
-        start = node.start_byte
-        for clause in source.facts.imports:
-            if not clause.start <= start < clause.end:
+        start = source.in_facts(node.start_byte)
+        for clause in source.facts.imports if start is not None else ():
+            if start is None or not clause.start <= start < clause.end:
                 continue
             for there, here in clause.names:
                 if name in (there, here) and not _in_module(source, node, clause):
@@ -224,7 +233,9 @@ class Meanings:
         if node.type == "variable_name":  # PHP's `$this`
             text = syntax.text_of(node)
         if text in source.language.receivers:
-            return self._owner(source, node.start_byte)
+            local = source.local(text, node.start_byte)  # a class within a method has no own self
+            place = local.bindings[0].start if local is not None else node.start_byte
+            return self._owner(source, place)
         if text == "super" or node.type == "super":
             return self._bases(source, node.start_byte)
         if syntax.CALL_NODE.search(node.type) or node.type in (
