@@ -196,7 +196,7 @@ class FileFacts:
 
     @property
     def imports(self) -> tuple[Import, ...]:
-        return _imports(self.import_rows, self.packed_imports)
+        return unpacked_imports(self.import_rows, self.packed_imports)
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -285,8 +285,8 @@ class FileFacts:
             # What is assigned to a table or an object inside of a function is no part of that.
             if not owner or KINDS[table[parent, KIND]] not in (Kind.FUNCTION, Kind.METHOD):
                 parts.append(self.names[table[parent, NAME]])
-            if around := self.owner_of(parent):
-                parts.append(around)
+                if around := self.owner_of(parent):
+                    parts.append(around)
             parent = int(table[parent, PARENT])
         return ".".join(reversed(parts))
 
@@ -377,7 +377,8 @@ def packed_imports(imports: Iterable[Import]) -> tuple[bytes, bytes]:
 
 
 @lru_cache(maxsize=1024)
-def _imports(rows: bytes, blob: bytes) -> tuple[Import, ...]:
+def unpacked_imports(rows: bytes, blob: bytes) -> tuple[Import, ...]:
+    """The imports of `packed_imports`."""
     strings = iter(unpacked.__wrapped__(blob))
     found: list[Import] = []
     for start, end, level, star, count in np.frombuffer(rows, np.int32).reshape(-1, 5).tolist():

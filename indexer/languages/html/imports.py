@@ -9,7 +9,8 @@ from indexer.facts import Import
 from indexer.files import FileTable, parent_of
 
 SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//")
-TEMPLATE = re.compile(r"^\{[{%].*?['\"]([^'\"]+)['\"].*?[}%]\}$")
+TEMPLATE = re.compile(r"^\{[{%].*['\"]([^'\"]+)['\"][^'\"]*[}%]\}$")
+"""A template's call whose last string names the file."""
 
 
 def candidates(clause: Import, importer: str, files: FileTable) -> Iterator[str]:

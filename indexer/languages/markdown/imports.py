@@ -12,7 +12,11 @@ from indexer.files import FileTable
 from indexer.languages.html.imports import SCHEME
 from indexer.languages.html.imports import candidates as named_files
 
-LINK = re.compile(r"\]\(\s*<?([^()\s<>]+(?:\([^()\s]*\)[^()\s<>]*)*)|^\s*\[[^\]]+\]:\s*<?([^\s<>]+)")
+LINK = re.compile(
+    r"""(?:\]\(|^\s*\[[^\]]+\]:)\s*  # behind a text, or behind the label of a reference
+    (?:<([^<>\n]+)>|([^()\s<>]+(?:\([^()\s]*\)[^()\s<>]*)*))""",
+    re.VERBOSE,
+)
 CODE = re.compile(r"(`+).+?\1", re.DOTALL)
 
 

@@ -17,5 +17,5 @@
 ((comment) @comment (#not-match? @comment "^#!"))
 
 ; References. Of two patterns for the same node the more telling role counts.
-(variable_name) @reference.name
+((variable_name) @reference.name (#match? @reference.name "^[A-Za-z_]"))
 (command name: (command_name (word) @reference.call))

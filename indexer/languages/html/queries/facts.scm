@@ -4,7 +4,7 @@
   (start_tag (attribute
     (attribute_name) @id
     [(attribute_value) @name (quoted_attribute_value (attribute_value) @name)])) @signature
-  . (_) @body
+  . (_)? @body
   (#eq? @id "id")) @definition.element
 (element
   (self_closing_tag (attribute
