@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from indexer import search
 from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
+from indexer.continuation import continuations
 from indexer.contents import Contents
 from indexer.context import ContextSearch
 from indexer.disk import read_regular
@@ -285,6 +286,20 @@ class Index:
         if not 0 <= offset <= len(document.text):
             return None
         return Overlay(document, facts, offset, inserted)
+
+    def continuation(
+        self, path: str, offset: int, limit: int, deadline: float | None = None
+    ) -> list[str]:
+        """Texts that followed elsewhere after the words before an offset, the likeliest first.
+
+        `deadline` is a value of time.monotonic(); what was found by then is returned.
+        """
+        document = self._documents.get(path)
+        if document is None or not 0 <= offset <= len(document.text):
+            return []
+        self.refresh()
+        text = document.text
+        return continuations(self._repository, path, text, offset, limit, deadline)
 
     def symbols_matching(self, query: str, limit: int) -> list[Symbol]:
         """Symbols of the workspace whose names match what was typed, the best first."""

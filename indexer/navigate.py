@@ -21,8 +21,8 @@ from indexer.facts import CONTAINERS, ROLE_NUMBER, FileFacts, Kind, Role, Symbol
 from indexer.files import closeness
 from indexer.language import languages
 from indexer.meaning import LocalName, Meaning, Meanings, Source
-from indexer.search import Repository
-from indexer.resolve import Module, Resolver
+from indexer.repository import Repository
+from indexer.resolve import Module
 
 MAX_CANDIDATES = 30
 """Definitions of a name that are offered where nothing tells which is meant."""
@@ -64,7 +64,7 @@ class Navigator:
         self._repository = repository
         self._document_of = document_of
         self._sources: dict[str, Source | None] = {}
-        self.resolver = Resolver(repository.table, repository.files)
+        self.resolver = repository.resolver()
         self.meanings = Meanings(self.resolver)
 
     def source(self, path: str) -> Source | None:
