@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runtime.async_engine import AsyncEngine, EngineDriver, Generation, InlineEngine
+from runtime.async_engine import AsyncEngine, InlineEngine
 from runtime.config import EngineConfig, Priority, SamplingParams
+from runtime.driver import EngineDriver, Generation
 from runtime.engine import Engine, EngineStatus
 from runtime.errors import (
     BundleError,

@@ -1,187 +1,60 @@
-"""The engine for asyncio: a thread that turns the crank, or the caller's own turns for tests.
-
-async with engine.generate(request) as generation:   # leaving the block cancels
-    async for output in generation:
-        ...
-    result = await generation.result()
-"""
+"""An engine in this process: a thread that turns the crank, or the caller's own turns for tests."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.driver import Delivery, EngineDriver, Generation
 from runtime.engine import Engine, EngineStatus
 from runtime.errors import EngineClosed, EngineError
-from runtime.memory import RepositoryMemory
-from runtime.sequence import Output, Request, Result, TokenIds
+from runtime.sequence import Output
 
 if TYPE_CHECKING:
     from runtime.tokenizer import Tokenizer
 
 IDLE_SECONDS = 0.05  # After this long without work the memory is put in order.
-Delivery = tuple[Output, Result | None] | EngineError
+# A store, a key, and the tokens to keep under it; None: nothing any more.
+Change = tuple[str, str, NDArray[np.int32] | None]
 logger = logging.getLogger(__name__)
 
 
-class EngineDriver(ABC):
-    """What every way to drive an engine offers. Methods may be called from any thread or loop."""
+class LocalDriver(EngineDriver):
+    """Drives an engine in this process."""
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__()
         self._engine = engine
-        self.memory = MemoryClient(self)
 
     @property
     def tokenizer(self) -> Tokenizer:
         return self._engine.tokenizer
 
     @property
+    def vocab_size(self) -> int:
+        return self._engine.runner.vocab_size
+
+    @property
     def max_context(self) -> int:
-        """Tokens that a prompt and its answer have together."""
         return self._engine.runner.max_context
+
+    @property
+    def has_memory(self) -> bool:
+        return self._engine.memory is not None
 
     @property
     def status(self) -> EngineStatus:
         return self._engine.status()
 
-    def generate(self, request: Request) -> Generation:
-        """Return the generation, which begins when it is entered with `async with`."""
-        return Generation(self, request)
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    @abstractmethod
-    async def aclose(self) -> None:
-        """End all generations with EngineClosed and free the model. May be called again."""
-
-    @abstractmethod
-    def _start(self, generation: Generation) -> int: ...
-
-    @abstractmethod
-    def _cancel(self, sequence_id: int) -> None: ...
-
-    @abstractmethod
-    def _leave(self, sequence_id: int) -> None: ...
-
-    @abstractmethod
-    async def _next(self, generation: Generation) -> Delivery: ...
-
-    @abstractmethod
-    def _change_memory(self, key: str, tokens: NDArray[np.int32] | None) -> None: ...
-
-
-class MemoryClient:
-    """The engine's repository memory, for whoever fills it; changes apply before the next step.
-
-    Where the engine has no memory they are dropped.
-    """
-
-    def __init__(self, driver: EngineDriver) -> None:
-        self._driver = driver
-
-    @property
-    def is_enabled(self) -> bool:
-        return self._driver._engine.memory is not None
-
-    def put(self, key: str, tokens: TokenIds) -> None:
-        """Store a document in place of an older one under `key`.
-
-        Raises ValueError for a token outside of the vocabulary. A document that exceeds the
-        memory's budget is not kept.
-        """
-        memory = self._driver._engine.memory
-        if memory is not None:
-            self._driver._change_memory(key, memory.checked(tokens))
-
-    def drop(self, key: str) -> None:
-        """Forget a document, if there is one."""
-        if self.is_enabled:
-            self._driver._change_memory(key, None)
-
-
-class Generation:
-    """One request under way: an asynchronous iterator over its outputs, ended by a result."""
-
-    def __init__(self, driver: EngineDriver, request: Request) -> None:
-        self.request = request
-        self._driver = driver
-        self._sequence_id: int | None = None
-        self._result: Result | None = None
-        self._error: EngineError | None = None
-        self._is_left = False
-
-    async def __aenter__(self) -> Self:
-        """Queue the request. Raises PromptTooLong, EngineBusy, EngineClosed or ValueError."""
-        if self._sequence_id is not None:
-            raise RuntimeError("a generation can be entered only once")
-        self._loop = asyncio.get_running_loop()
-        self._deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
-        self._sequence_id = self._driver._start(self)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._sequence_id is not None
-        self._is_left = True
-        self._driver._leave(self._sequence_id)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Output:
-        if self._result is not None:
-            raise StopAsyncIteration
-        if self._error is not None:
-            raise self._error
-        if self._sequence_id is None or self._is_left:
-            raise RuntimeError("a generation is read inside its `async with` block")
-        delivery = await self._driver._next(self)
-        if isinstance(delivery, EngineError):
-            self._error = delivery
-            raise delivery
-        output, self._result = delivery
-        return output
-
-    def cancel(self) -> None:
-        """End the sequence within one step; its last output says `cancelled`."""
-        if self._sequence_id is not None:
-            self._driver._cancel(self._sequence_id)
-
-    async def result(self) -> Result:
-        """Wait for the end and return the whole. Raises EngineClosed when the engine goes first."""
-        async for _ in self:
-            pass
-        assert self._result is not None
-        return self._result
-
-    def _deliver(self, delivery: Delivery) -> None:
-        """Hand over from any thread. Raises RuntimeError when the reader's loop is gone."""
-        self._loop.call_soon_threadsafe(self._deliveries.put_nowait, delivery)
-
-
-class AsyncEngine(EngineDriver):
+class AsyncEngine(LocalDriver):
     """Drives an engine on a thread of its own."""
 
     def __init__(self, engine: Engine) -> None:
@@ -189,7 +62,8 @@ class AsyncEngine(EngineDriver):
         # The condition guards all below; the engine's thread waits on it for work.
         self._condition = threading.Condition()
         self._generations: dict[int, Generation] = {}
-        self._memory_changes: deque[tuple[str, NDArray[np.int32] | None]] = deque()
+        self._memory_changes: deque[Change] = deque()
+        self._unwanted: set[str] = set()
         self._failure: BaseException | None = None
         self._is_closing = False
         self._thread = threading.Thread(target=self._drive, name="engine", daemon=True)
@@ -210,7 +84,7 @@ class AsyncEngine(EngineDriver):
             self._condition.notify_all()
         await asyncio.to_thread(self._thread.join)
 
-    def _start(self, generation: Generation) -> int:
+    async def _start(self, generation: Generation) -> int:
         with self._condition:
             if self._is_closing:
                 raise EngineClosed("the engine is closed")
@@ -232,9 +106,18 @@ class AsyncEngine(EngineDriver):
     async def _next(self, generation: Generation) -> Delivery:
         return await generation._deliveries.get()
 
-    def _change_memory(self, key: str, tokens: NDArray[np.int32] | None) -> None:
+    def _change_memory(self, store: str, key: str, tokens: NDArray[np.int32] | None) -> None:
         with self._condition:
-            self._memory_changes.append((key, tokens))
+            self._memory_changes.append((store, key, tokens))
+            self._condition.notify_all()
+
+    def forget_store(self, store: str) -> None:
+        """Give back a store of the memory that nobody will ask for."""
+        with self._condition:
+            self._memory_changes = deque(
+                change for change in self._memory_changes if change[0] != store
+            )
+            self._unwanted.add(store)
             self._condition.notify_all()
 
     # What runs on the engine's thread.
@@ -254,27 +137,29 @@ class AsyncEngine(EngineDriver):
 
     def _turn(self) -> bool:
         """Do what there is to do. Return False when the engine is to be closed."""
-        memory = self._engine.memory
-        is_settled = memory is None or not memory.needs_settling
+        is_settled = not any(store.needs_settling for store in self._engine.stores())
         with self._condition:
             is_awake = self._condition.wait_for(
                 self._has_work, timeout=None if is_settled else IDLE_SECONDS
             )
             if self._is_closing:
                 return False
-            changes = list(self._memory_changes)
-            self._memory_changes.clear()
-        if memory is not None:
-            if not is_awake:
-                memory.settle()
-            for key, tokens in changes:
-                _apply(memory, key, tokens)
+            changes, self._memory_changes = self._memory_changes, deque()
+            unwanted, self._unwanted = self._unwanted, set()
+        for name in unwanted:
+            self._engine.forget_store(name)
+        if not is_awake:
+            for store in self._engine.stores():
+                store.settle()
+        for change in changes:
+            _apply(self._engine, *change)
         if self._engine.has_work:
             self._dispatch(self._engine.step())
         return True
 
     def _has_work(self) -> bool:
-        return self._is_closing or self._engine.has_work or bool(self._memory_changes)
+        waiting = bool(self._memory_changes) or bool(self._unwanted)
+        return self._is_closing or self._engine.has_work or waiting
 
     def _dispatch(self, outputs: list[Output]) -> None:
         with self._condition:
@@ -306,7 +191,7 @@ class AsyncEngine(EngineDriver):
                 logger.debug("a generation's event loop was closed before the engine")
 
 
-class InlineEngine(EngineDriver):
+class InlineEngine(LocalDriver):
     """Turns the crank whenever a generation is waited for: no thread, so the order is fixed."""
 
     def __init__(self, engine: Engine) -> None:
@@ -328,7 +213,7 @@ class InlineEngine(EngineDriver):
         self._generations.clear()
         self._engine.close()
 
-    def _start(self, generation: Generation) -> int:
+    async def _start(self, generation: Generation) -> int:
         if self._is_closed:
             raise EngineClosed("the engine is closed")
         sequence_id = self._engine.add(generation.request)
@@ -359,15 +244,15 @@ class InlineEngine(EngineDriver):
             del self._generations[output.sequence_id]
         generation._deliveries.put_nowait((output, result))
 
-    def _change_memory(self, key: str, tokens: NDArray[np.int32] | None) -> None:
-        assert self._engine.memory is not None
-        _apply(self._engine.memory, key, tokens)
+    def _change_memory(self, store: str, key: str, tokens: NDArray[np.int32] | None) -> None:
+        _apply(self._engine, store, key, tokens)
 
 
-def _apply(memory: RepositoryMemory, key: str, tokens: NDArray[np.int32] | None) -> None:
-    if tokens is None:
+def _apply(engine: Engine, store: str, key: str, tokens: NDArray[np.int32] | None) -> None:
+    memory = engine.store(store)
+    if memory is not None and tokens is None:
         memory.drop(key)
-    else:
+    elif memory is not None and tokens is not None:
         memory.put(key, tokens)
 
 

@@ -73,7 +73,7 @@ class Engine:
 
     One thread calls `step`; `add`, `cancel` and `has_work` may be called from any. A sequence ends
     with an output that carries a finish reason, after which `result` gives the whole. The most
-    recent 256 results are kept.
+    recent 256 results are kept. With a `memory` there can be further stores of its kind, by name.
     """
 
     def __init__(
@@ -90,6 +90,7 @@ class Engine:
         self.tokenizer = tokenizer
         self.config = config
         self.memory = memory
+        self._stores: dict[str, RepositoryMemory] = {} if memory is None else {"": memory}
         self.mixture = mixture if mixture is not None else MixtureTable()
         self._stop_ids = frozenset(stop_ids)
         self._clock = clock
@@ -154,16 +155,32 @@ class Engine:
             raise KeyError(f"sequence {sequence_id} has no result: unknown, unfinished or too old")
         return self._results[sequence_id]
 
+    def store(self, name: str) -> RepositoryMemory | None:
+        """The memory of a name, made when it is first asked for; None if there is no memory."""
+        if self.memory is None:
+            return None
+        if name not in self._stores:
+            self._stores[name] = RepositoryMemory(self.memory.vocab_size, self.memory.limits)
+        return self._stores[name]
+
+    def stores(self) -> list[RepositoryMemory]:
+        return list(self._stores.values())
+
+    def forget_store(self, name: str) -> None:
+        """Give back the memory of a name that nobody will ask for."""
+        if name:
+            self._stores.pop(name, None)
+
     def status(self) -> EngineStatus:
-        memory, blocks = self.memory, self._scheduler.blocks
+        stores, blocks = self.stores(), self._scheduler.blocks
         return EngineStatus(
             running=self._scheduler.num_running,
             waiting=self._num_waiting + len(self._added),
             num_blocks=blocks.num_blocks,
             used_blocks=blocks.num_blocks - blocks.num_unused,
             held_blocks=blocks.num_held,
-            memory_documents=0 if memory is None else memory.num_documents,
-            memory_tokens=0 if memory is None else memory.num_tokens,
+            memory_documents=sum(store.num_documents for store in stores),
+            memory_tokens=sum(store.num_tokens for store in stores),
         )
 
     def close(self) -> None:
@@ -266,11 +283,11 @@ class Engine:
             return True
         sequence.admitted_at = self._clock()
         scope = sequence.request.scope
-        if self.memory is None or scope is None:
+        if scope is None or (memory := self.store(scope.store)) is None:
             return True
         room = sequence.max_length - sequence.length
         try:
-            sequence.matcher = self.memory.matcher(scope.key, scope.before, scope.after, room)
+            sequence.matcher = memory.matcher(scope.key, scope.before, scope.after, room)
         except Exception as error:
             self._fail(sequence, error)
             return False

@@ -80,7 +80,7 @@ class RepositoryMemory:
         Return False, and store nothing, where it alone exceeds the budget. Raises ValueError for a
         token outside of the vocabulary.
         """
-        document = self.checked(tokens)
+        document = checked_tokens(tokens, self.vocab_size)
         known = self._documents.get(key)
         if known is not None and np.array_equal(known, document):
             self._documents.move_to_end(key)
@@ -95,16 +95,6 @@ class RepositoryMemory:
         self._recent_tokens += len(document)
         self._is_recent_stale = True
         return True
-
-    def checked(self, tokens: TokenIds) -> NDArray[np.int32]:
-        """Return the tokens as an array of our own. Raises ValueError as `put` does."""
-        document = np.array(tokens, np.int32)
-        if len(document) and not (document.min() >= 0 and document.max() < self.vocab_size):
-            raise ValueError(
-                f"a document names a token outside of 0..{self.vocab_size - 1}; "
-                "it was made with another tokenizer"
-            )
-        return document
 
     def drop(self, key: str) -> bool:
         """Forget a document. Return whether there was one."""
@@ -193,3 +183,14 @@ def bury(part: Part, keys: set[str]) -> Part:
         start, end = part.spans[key]
         is_dead[start:end] = True
     return replace(part, is_dead=is_dead)
+
+
+def checked_tokens(tokens: TokenIds, vocab_size: int) -> NDArray[np.int32]:
+    """Return the tokens as an array of our own. Raises ValueError for one that does not exist."""
+    document = np.array(tokens, np.int32)
+    if len(document) and not (document.min() >= 0 and document.max() < vocab_size):
+        raise ValueError(
+            f"a document names a token outside of 0..{vocab_size - 1}; "
+            "it was made with another tokenizer"
+        )
+    return document

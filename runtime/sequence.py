@@ -28,11 +28,13 @@ class MemoryScope:
 
     `key` names the open document, whose stored copy is left out because its live text is here:
     all its tokens `before` the cursor (not only those that fit the prompt) and `after` it.
+    `store` names the memory to ask, where there are several.
     """
 
     key: str | None
     before: TokenIds
     after: TokenIds = ()
+    store: str = ""
 
 
 @dataclass(frozen=True, slots=True)
