@@ -21,7 +21,7 @@ from indexer.known import UNKNOWN, KnownFiles, cost_of, state_of
 from indexer.language import language_of
 from indexer.pool import GIVEN_UP, Finished, Pool
 from indexer.source import Extracted, FactsSource
-from indexer.walk import Listing
+from indexer.walk import Found, Listing, list_folder
 from indexer.worker import Extract, Walk, perform
 
 TASK_FILES, TASK_BYTES = 32, 400_000
@@ -31,6 +31,7 @@ ENOUGH_WAITING = 2_048
 MOST_WAITING = 50_000
 """Of a folder with more files than this the rest is listed again later."""
 GONE_AT_A_TIME = 256
+STORED_AT_A_TIME = 32
 INLINE_BYTES = 20_000
 """Changed files of less than this together are read in the crawling thread, at once."""
 BATCHES_AHEAD = 8
@@ -227,6 +228,7 @@ class Crawl:
         self._folders: list[str] = []  # to be listed, the last one first
         self._again: dict[str, None] = {}  # folders of which too many files waited
         self._is_listing = False
+        self._lists_here = False
         self._tasks = 0  # of reading, under way
         self._vanished: tuple[str, ...] = ()
         self._starts: tuple[str, ...] = rules.roots
@@ -304,23 +306,36 @@ class Crawl:
         if not self._folders and not self._waiting:
             return
         pool = Pool(self._rules, self._rules.config.workers)
+        source = self._shared.source_for(self._rules.config)
+        # What is in the store needs no worker, and starting one takes longer than finding it all.
+        self._lists_here = any(map(source.knows, self._folders))
         try:
-            self._submit(pool)
+            yield from self._submit_all(pool, source)
             while self._is_listing or self._tasks:
                 reply = pool.reply(self._cancelled)
                 if reply is None:
                     return
                 if isinstance(reply, Listing):
-                    yield self._take(reply)
+                    yield from self._take(reply, source)
                 elif not isinstance(reply, Finished):
                     yield self._result(reply)
                 elif isinstance(reply.task, Walk):
                     self._is_listing = False
                 else:
                     self._tasks -= 1
-                self._submit(pool)
+                yield from self._submit_all(pool, source)
         finally:
             pool.close()
+
+    def _submit_all(self, pool: Pool, source: FactsSource) -> Iterator[Batch]:
+        """Gives the workers what there is to do; lists folders itself if that is the better way."""
+        self._submit(pool)
+        while self._lists_here and self._folders and len(self._waiting) < ENOUGH_WAITING:
+            if self._cancelled.is_set():
+                return
+            for listing in list_folder(self._rules, self._folders.pop()):
+                yield from self._take(listing, source)
+            self._submit(pool)
 
     def _submit(self, pool: Pool) -> None:
         """Keeps every worker busy, and as few files waiting as that needs."""
@@ -333,7 +348,8 @@ class Crawl:
                 break
             pool.submit(Extract(self._next_files(TASK_FILES)))
             self._tasks += 1
-        if self._folders and not self._is_listing and len(self._waiting) < ENOUGH_WAITING:
+        is_short = len(self._waiting) < ENOUGH_WAITING
+        if self._folders and not self._is_listing and not self._lists_here and is_short:
             pool.submit(Walk(tuple(self._folders[: -WALK_FOLDERS - 1 : -1])))
             del self._folders[-WALK_FOLDERS:]
             self._is_listing = True
@@ -353,13 +369,15 @@ class Crawl:
         self._waiting_bytes -= size
         return tuple(paths)
 
-    def _take(self, listing: Listing) -> Batch:
+    def _take(self, listing: Listing, source: FactsSource) -> Iterator[Batch]:
         """What a folder holds: files are read if they may be and are not known as they are now."""
         skipped = list(listing.skipped)
         self._folders += reversed(listing.folders)
         if len(self._waiting) > MOST_WAITING:
             self._again[listing.folder] = None
-            return self._batch((), tuple(skipped))
+            yield self._batch((), tuple(skipped))
+            return
+        unknown: list[Found] = []
         with self._shared.lock:
             for file in listing.files:
                 reason = file.reason or self._full(file.path)
@@ -369,9 +387,18 @@ class Crawl:
                 elif self._known.is_same(file.path, file.state) or self._known.is_seen(file.path):
                     self._done += 1
                 else:
-                    self._wait_for(file.path, file.size, file.state)
+                    unknown.append(file)
             self._found += len(listing.files)
-        return self._batch((), tuple(skipped))
+        yield self._batch((), tuple(skipped))
+        stored: list[Extracted] = []
+        for file in unknown:
+            found = source.stored(file.path, file.state) if self._lists_here else None
+            if found is None:
+                self._wait_for(file.path, file.size, file.state)
+            else:
+                stored.append(found)
+        for start in range(0, len(stored), STORED_AT_A_TIME):
+            yield self._result(tuple(stored[start : start + STORED_AT_A_TIME]))
 
     def _result(self, files: tuple[Extracted, ...]) -> Batch:
         changes: list[FileFound | FileGone] = []

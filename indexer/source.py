@@ -33,6 +33,15 @@ class FactsSource:
         self._store = Store(folder, config.max_store_bytes) if folder else None
         self._fresh: list[tuple[str, int, FileFacts | None, str]] = []
 
+    def knows(self, folder: str) -> bool:
+        """Whether anything below a folder was kept by an earlier run."""
+        return self._store is not None and self._store.knows(folder)
+
+    def stored(self, path: str, state: int) -> Extracted | None:
+        """What an earlier run made of a file, if the file is in the state in which it was read."""
+        found = self._store.find(path, state) if self._store is not None else None
+        return None if found is None else Extracted(path, found.facts, found.reason, state)
+
     def facts_of_file(self, path: str, rules: Rules) -> Extracted:
         """The facts of a file, or why there are none."""
         language = language_of(path)
@@ -47,11 +56,9 @@ class FactsSource:
         verdict = rules.verdict(path, status.st_size)
         if not verdict.allowed:
             return Extracted(path, None, verdict.reason, UNKNOWN)
-        if self._store is not None:
-            state = state_of(status)
-            stored = self._store.find(path, state)
-            if stored is not None:
-                return Extracted(path, stored.facts, stored.reason, state)
+        stored = self.stored(path, state_of(status))
+        if stored is not None:
+            return stored
         text, reason, state = read_allowed(path, rules)
         if text is None:
             if state != UNKNOWN:

@@ -105,6 +105,19 @@ class Store:
         self._connection.executescript(SETUP)
         self._drop_others()
 
+    def knows(self, folder: str) -> bool:
+        """Whether it holds anything of the files below a folder."""
+        return self._guarded(lambda: self._knows(_encoded(folder.rstrip("/"))), False)
+
+    def _knows(self, folder: bytes) -> bool:
+        if self._connection is None:
+            return False
+        found = self._connection.execute(
+            "SELECT 1 FROM files WHERE path > ? AND path < ? LIMIT 1",
+            (folder + b"/", folder + b"0"),  # "0" is what follows "/"
+        )
+        return found.fetchone() is not None
+
     def find(self, path: str, state: int) -> Stored | None:
         """What is known of a file in a state that `save` was told, or None."""
         return self._guarded(lambda: self._find(path, state), None)
