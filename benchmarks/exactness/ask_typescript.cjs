@@ -42,6 +42,7 @@ readline.createInterface({ input: process.stdin }).on("line", (row) => {
   if (source) {
     const place = source.getPositionOfLineAndCharacter(asked.line, asked.at);
     found = service.getDefinitionAtPosition(path.normalize(asked.path), place) || [];
+    found = found.filter((one) => one.kind !== "alias"); // an import that it can't follow
   }
   const milliseconds = Number(process.hrtime.bigint() - begin) / 1e6;
   const places = found.map((one) => {

@@ -33,6 +33,8 @@ class Ctags:
     package_first: bool = False  # whether scopes begin with the package
     ignored_macros: str = ""  # annotations that ctags can't tell from names
     same_kinds: dict[str, str] = field(default_factory=dict)  # the index tells more apart
+    invented: str = r"(?!)"  # "kind:name" of what the text does not name, as a pattern
+    prefix: str = r"(?!)"  # what ctags puts before names, as a pattern
 
 
 C_KINDS = {
@@ -66,7 +68,84 @@ LANGUAGES = {
             "enumConstant": "constant",
             "method": "method",
             "field": "field",
+            "package": "module",
         },
+    ),
+    # Values of classes and of files have one kind to ctags, `val` and `var` by turns; extensions
+    # have no scope.
+    "kotlin": Ctags(
+        "Kotlin",
+        {
+            "package": "module",
+            "class": "class",
+            "object": "class",
+            "interface": "interface",
+            "typealias": "type",
+            "method": "function",
+            "constant": "variable",
+            "variable": "variable",
+        },
+        containers=False,
+        same_kinds={
+            "method": "function",
+            "field": "variable",
+            "constant": "variable",
+            "enum": "class",
+        },
+        invented=r"method:<lambda>|object:Companion",
+    ),
+    "csharp": Ctags(
+        "C#",
+        {
+            "class": "class",
+            "struct": "class",
+            "interface": "interface",
+            "enum": "enum",
+            "enumerator": "field",
+            "method": "method",
+            "property": "field",
+            "field": "field",
+            "event": "field",
+            "namespace": "module",
+        },
+        containers=False,  # ctags does not know namespaces of a whole file
+        invented=r"(field|property|struct|interface|method|class):(is|as|new|when|in)$",
+        prefix=r".*\.|operator |~",
+    ),
+    "ruby": Ctags(
+        "Ruby",
+        {
+            "module": "module",
+            "class": "class",
+            "constant": "constant",
+            "accessor": "field",
+            "method": "function",
+            "singletonMethod": "function",
+            "alias": "function",
+        },
+        containers=False,
+        same_kinds={"method": "function", "constant": "field", "variable": "field"},
+        invented=r"accessor:.*=$",  # the second method of an accessor
+    ),
+    "php": Ctags(
+        "PHP",
+        {
+            "namespace": "module",
+            "class": "class",
+            "trait": "class",
+            "interface": "interface",
+            "function": "function",
+            "define": "variable",
+            "variable": "variable",
+        },
+        containers=False,
+        same_kinds={
+            "method": "function",
+            "field": "variable",
+            "constant": "variable",
+            "enum": "class",
+        },
+        invented=r"class:AnonymousClass|variable:this$",
     ),
     "go": Ctags(
         "Go",
@@ -153,7 +232,11 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
     typedefs = dict(named.values())
     found: list[Definition] = []
     for tag in tags:
+        if re.match(language.invented, f"{tag['kind']}:{tag['name']}"):
+            continue
+        tag["name"] = re.sub(f"^(?:{language.prefix})", "", tag["name"])
         kind = language.kinds.get(tag["kind"])
+        kind = language.same_kinds.get(kind, kind) if kind is not None else None
         if kind is None or ANONYMOUS.fullmatch(tag["name"]) or tag["name"] == "_":
             continue
         if kind == "variable" and tag.get("scopeKind") in ("function", "method"):
