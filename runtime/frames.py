@@ -74,6 +74,8 @@ def to_plain(value: Any) -> Any:
         return np.ascontiguousarray(value, "<i4").tobytes()
     if isinstance(value, tuple | list):
         return [to_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {name: to_plain(item) for name, item in value.items()}
     return value
 
 
