@@ -45,6 +45,7 @@ class Language:
     members: str  # where members of a type may be defined: "file", "directory", or "parts" of a
     # type, which several definitions of its name in a directory are
     member_mark: str  # a character besides the dot that members stand behind: Lua's colon, or ""
+    is_data: bool  # what it holds is no code and stands behind code in searches
     max_bytes: int | None  # a file on disk with more is data, not worth knowing; None: any size
     implicit_members: bool  # whether a bare name may be a member of the class around
 
@@ -133,6 +134,7 @@ def _read_language(folder: Traversable) -> Language:
             visible=table.get("visible", "file"),
             members=table.get("members", "file"),
             member_mark=table.get("member_mark", ""),
+            is_data=table.get("data", False),
             max_bytes=table.get("max_bytes"),
             implicit_members=table.get("implicit_members", False),
         )
