@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from indexer.chunks import terms_of
 from indexer.document import Document
 from indexer.facts import TYPES
+from indexer.language import languages
 from indexer.nearby import surroundings
 from indexer.needs import CONSTRUCTORS, Need, NeedSearch
 from indexer.outline import Outline
@@ -105,10 +106,13 @@ def similar_chunks(
     )
     skip = [(document.path, lines.line_start(window[0]), lines.line_start(window[1]))]
     words = frozenset(query)
+    code = document.language is not None and not document.language.is_data
     found: list[Snippet] = []
     for hit in repository.chunks.search(query, 3 * limit, skip):
         if len(found) >= limit or (deadline is not None and time.monotonic() > deadline):
             break
+        if code and _is_data(repository, hit.path):
+            continue
         source = repository.sources.lines(hit.path)
         if source is None or _nearly_same(words, hit.chunk.terms):
             continue
@@ -118,6 +122,12 @@ def similar_chunks(
             range_snippet(source, hit.path, hit.chunk.start_line, last_line, why, hit.score)
         )
     return found
+
+
+def _is_data(repository: Repository, path: str) -> bool:
+    """Whether a file is in a language of data, which code is never like."""
+    facts = repository.table.facts(path)
+    return facts is not None and languages()[facts.language].is_data
 
 
 def _nearly_same(words: frozenset[str], terms: Iterable[str]) -> bool:

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.facts import Kind, Symbol
+from indexer.facts import DATA, Kind, Symbol
 from indexer.history import History
+from indexer.language import language_of
 from indexer.postings import grown
 from indexer.symbol_table import SymbolTable
 
@@ -38,9 +39,10 @@ KIND_WORTH = {
     Kind.CONSTANT: 2.0,
     Kind.VARIABLE: 1.0,
     Kind.FIELD: 0.5,
-}
+} | dict.fromkeys(DATA, -80.0)
+"""What is no code stands behind all code that matches, be it called exactly as was typed."""
 TEST_PATH = re.compile(r"(?:^|[/_.-])(?:tests?|specs?|testing|__tests__|examples?)(?:[/_.-]|$)")
-IN_TESTS, LOCAL = 5.0, 4.0
+IN_TESTS, IN_DATA, LOCAL = 5.0, 20.0, 4.0
 MORE = 20
 """Symbols beyond the limit that are compared."""
 SEPARATOR = re.compile(r"::|[.#/\\ ]+")
@@ -80,7 +82,9 @@ class SymbolSearch:
                 worth = score + self._worth(symbol) + (_fit(symbol, outer) if outer else 0.0)
                 found.append((worth, symbol))
             if len(found) >= limit + MORE:
-                break
+                enough = sum(symbol.kind not in DATA for _, symbol in found)
+                if enough >= limit + MORE:
+                    break
         found.sort(key=lambda one: (-one[0], one[1].path, one[1].start))
         return [symbol for _, symbol in found[:limit]]
 
@@ -114,6 +118,8 @@ class SymbolSearch:
         known = self._costs.get(path)
         if known is None:
             depth = 0.2 * path.count("/")
+            language = language_of(path)
+            depth += IN_DATA if language is not None and language.is_data else 0.0
             known = self._costs[path] = depth + (IN_TESTS if TEST_PATH.search(path) else 0.0)
         return known
 
