@@ -33,7 +33,7 @@ class Ctags:
     package_first: bool = False  # whether scopes begin with the package
     ignored_macros: str = ""  # annotations that ctags can't tell from names
     same_kinds: dict[str, str] = field(default_factory=dict)  # the index tells more apart
-    invented: str = r"(?!)"  # "kind:name" of what the text does not name, as a pattern
+    invented: str = r"(?!)"  # "kind:name:line" of what is no definition, as a pattern
     prefix: str = r"(?!)"  # what ctags puts before names, as a pattern
 
 
@@ -92,7 +92,8 @@ LANGUAGES = {
             "constant": "variable",
             "enum": "class",
         },
-        invented=r"method:<lambda>|object:Companion",
+        # Parameters of lambdas and names of loops are methods to ctags.
+        invented=r"method:(?!.*\bfun\b)|object:Companion:",
     ),
     "csharp": Ctags(
         "C#",
@@ -109,7 +110,8 @@ LANGUAGES = {
             "namespace": "module",
         },
         containers=False,  # ctags does not know namespaces of a whole file
-        invented=r"(field|property|struct|interface|method|class):(is|as|new|when|in)$",
+        # Types after `where` and calls of `base` are fields and methods to ctags, delegates methods.
+        invented=r".*\bwhere\b.*:|method:(base|this):|method:.*\bdelegate\b",
         prefix=r".*\.|operator |~",
     ),
     "ruby": Ctags(
@@ -125,7 +127,8 @@ LANGUAGES = {
         },
         containers=False,
         same_kinds={"method": "function", "constant": "field", "variable": "field"},
-        invented=r"accessor:.*=$",  # the second method of an accessor
+        # An accessor has a second method; a constant that is compared is defined elsewhere.
+        invented=r"accessor:\w+=:|constant:(\w+):.*\b\1\s*=[=>~]",
     ),
     "php": Ctags(
         "PHP",
@@ -145,7 +148,7 @@ LANGUAGES = {
             "constant": "variable",
             "enum": "class",
         },
-        invented=r"class:AnonymousClass|variable:this$",
+        invented=r"class:AnonymousClass|variable:this:",
     ),
     "go": Ctags(
         "Go",
@@ -232,9 +235,10 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
     typedefs = dict(named.values())
     found: list[Definition] = []
     for tag in tags:
-        if re.match(language.invented, f"{tag['kind']}:{tag['name']}"):
+        if re.match(language.invented, f"{tag['kind']}:{tag['name']}:{tag.get('pattern', '')}"):
             continue
-        tag["name"] = re.sub(f"^(?:{language.prefix})", "", tag["name"])
+        if tag["kind"] != "namespace":
+            tag["name"] = re.sub(f"^(?:{language.prefix})", "", tag["name"])
         kind = language.kinds.get(tag["kind"])
         kind = language.same_kinds.get(kind, kind) if kind is not None else None
         if kind is None or ANONYMOUS.fullmatch(tag["name"]) or tag["name"] == "_":
