@@ -15,13 +15,14 @@ from dataclasses import dataclass
 
 from indexer.changes import FileFound, FileGone
 from indexer.config import IndexConfig
+from indexer.costs import Costs
 from indexer.files import name_of, parent_of
 from indexer.ignore import IGNORE_FILES, Rules
 from indexer.known import UNKNOWN, KnownFiles, cost_of, state_of
 from indexer.language import language_of
 from indexer.pool import GIVEN_UP, Finished, Pool
 from indexer.source import Extracted, FactsSource
-from indexer.walk import Found, Listing, list_folder
+from indexer.walk import Found, Listing
 from indexer.worker import Extract, Walk, perform
 
 TASK_FILES, TASK_BYTES = 32, 400_000
@@ -151,6 +152,11 @@ class Crawler:
         """Files for which there was no room, in the last crawl of all roots."""
         return self._shared.left_out
 
+    @property
+    def costs(self) -> Costs:
+        """What all crawls through folders have cost, the work of the index apart."""
+        return self._shared.costs
+
     def current(self, batch: Batch) -> Iterator[FileFound | FileGone]:
         """The changes of a batch, without those that a later reading has overtaken by now."""
         for change in batch.changes:
@@ -167,6 +173,7 @@ class _Shared:
         self.given_up: set[str] = set()  # files that ended a worker: nobody else reads them
         self.moment = 0
         self.left_out = 0
+        self.costs = Costs()
         self._latest: dict[str, int] = {}  # files that were read beside a crawl, and when
         self._source: tuple[IndexConfig, FactsSource] | None = None
 
@@ -326,6 +333,8 @@ class Crawl:
                 yield from self._submit_all(pool, source)
         finally:
             pool.close()
+            self._shared.costs.add(source.costs.taken(), 0)
+            self._shared.costs.add(pool.costs.taken(), pool.costs.peak_bytes)
 
     def _submit_all(self, pool: Pool, source: FactsSource) -> Iterator[Batch]:
         """Gives the workers what there is to do; lists folders itself if that is the better way."""
@@ -333,7 +342,7 @@ class Crawl:
         while self._lists_here and self._folders and len(self._waiting) < ENOUGH_WAITING:
             if self._cancelled.is_set():
                 return
-            for listing in list_folder(self._rules, self._folders.pop()):
+            for listing in source.listings(self._rules, self._folders.pop()):
                 yield from self._take(listing, source)
             self._submit(pool)
 

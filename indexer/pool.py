@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from indexer.costs import Costs
 from indexer.ignore import Rules
 from indexer.source import Extracted, FactsSource
 from indexer.walk import Listing
@@ -47,6 +48,7 @@ class Pool:
 
     def __init__(self, rules: Rules, workers: int) -> None:
         self.width = max(1, workers)
+        self.costs = Costs()
         self._rules = rules
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._replies: queue.Queue[Reply | Finished | BaseException] = queue.Queue(
@@ -110,8 +112,12 @@ class Pool:
                 worker.end_if_silent()
 
     def _serve_here(self, task: Task) -> None:
-        for reply in perform(task, self._rules, FactsSource(self._rules.config), None):
+        source: FactsSource | None = getattr(self._local, "source", None)
+        if source is None:
+            source = self._local.source = FactsSource(self._rules.config)
+        for reply in perform(task, self._rules, source, None):
             self._tell(reply)
+        self.costs.add(source.costs.taken(), 0)
 
     def _serve_by_process(self, task: Task, deaths: int = 0, is_suspect: bool = False) -> None:
         """One worker a thread, started on its first task and replaced when it ends.
@@ -125,6 +131,7 @@ class Pool:
                 if not isinstance(reply, Listing):
                     answered.update(file.path for file in reply)
                 self._tell(reply)
+            self.costs.add(worker.costs.taken(), worker.costs.peak_bytes)
             if worker.is_spent:
                 self._drop_worker()
         except WorkerStartError:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from indexer.config import IndexConfig
+from indexer.costs import Costs
 from indexer.extract import digest_of, extract
 from indexer.facts import FileFacts
 from indexer.ignore import Rules
 from indexer.known import UNKNOWN, state_of
 from indexer.language import language_of
 from indexer.store import Store
-from indexer.walk import read_allowed
+from indexer.walk import Listing, list_folder, read_allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,17 @@ class FactsSource:
         folder = config.store_folder
         self._store = Store(folder, config.max_store_bytes) if folder else None
         self._fresh: list[tuple[str, int, FileFacts | None, str]] = []
+        self.costs = Costs()
+
+    def listings(self, rules: Rules, folder: str) -> Iterator[Listing]:
+        """As `list_folder`."""
+        listings = list_folder(rules, folder)
+        while True:
+            with self.costs.phase("walk"):
+                listing = next(listings, None)
+            if listing is None:
+                return
+            yield listing
 
     def knows(self, folder: str) -> bool:
         """Whether anything below a folder was kept by an earlier run."""
@@ -39,7 +52,10 @@ class FactsSource:
 
     def stored(self, path: str, state: int) -> Extracted | None:
         """What an earlier run made of a file, if the file is in the state in which it was read."""
-        found = self._store.find(path, state) if self._store is not None else None
+        if self._store is None:
+            return None
+        with self.costs.phase("store"):
+            found = self._store.find(path, state)
         return None if found is None else Extracted(path, found.facts, found.reason, state)
 
     def facts_of_file(self, path: str, rules: Rules) -> Extracted:
@@ -59,7 +75,8 @@ class FactsSource:
         stored = self.stored(path, state_of(status))
         if stored is not None:
             return stored
-        text, reason, state = read_allowed(path, rules)
+        with self.costs.phase("read"):
+            text, reason, state = read_allowed(path, rules)
         if text is None:
             if state != UNKNOWN:
                 self._fresh.append((path, state, None, reason))
@@ -67,7 +84,8 @@ class FactsSource:
         try:
             facts = self._facts_of_text(path, language.name, text)
             if facts is None:
-                facts = extract(path, language, text)
+                with self.costs.phase("extract"):
+                    facts = extract(path, language, text)
             self._fresh.append((path, state, facts, ""))
             return Extracted(path, facts, "", state)
         except MemoryError:
@@ -79,10 +97,12 @@ class FactsSource:
     def _facts_of_text(self, path: str, language: str, text: bytes) -> FileFacts | None:
         if self._store is None:
             return None
-        return self._store.find_text(path, language, digest_of(text), len(text))
+        with self.costs.phase("store"):
+            return self._store.find_text(path, language, digest_of(text), len(text))
 
     def keep(self) -> None:
         """Keeps what was read since the last time for the next run."""
         fresh, self._fresh = self._fresh, []
         if self._store is not None:
-            self._store.save(fresh)
+            with self.costs.phase("store"):
+                self._store.save(fresh)

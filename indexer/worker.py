@@ -23,10 +23,11 @@ from typing import IO, Any
 import msgpack
 
 from indexer.config import IndexConfig
+from indexer.costs import Costs, peak_bytes
 from indexer.facts import FileFacts
 from indexer.ignore import Rules
 from indexer.source import Extracted, FactsSource
-from indexer.walk import Found, Listing, list_folder
+from indexer.walk import Found, Listing
 
 LENGTH = struct.Struct("<I")
 MAX_FRAME = 1 << 28
@@ -64,7 +65,7 @@ def perform(task: Task, rules: Rules, source: FactsSource, watch: Watch | None) 
         if watch is not None:
             watch.begin()
         if isinstance(task, Walk):
-            for listing in list_folder(rules, path):
+            for listing in source.listings(rules, path):
                 yield listing
                 if watch is not None:
                     watch.go_on()
@@ -115,6 +116,7 @@ class Worker:
             self.close()
             raise WorkerStartError("the worker process ended at once")
         self.is_spent = False
+        self.costs = Costs()
 
     def perform(self, task: Task) -> Iterator[Reply]:
         """Replies to a task, in order. Raises WorkerDiedError."""
@@ -125,7 +127,8 @@ class Worker:
             except (TypeError, ValueError, IndexError) as error:
                 raise self._death() from error
             yield unpacked
-        self.is_spent = reply[1]
+        _, self.is_spent, seconds, peak = reply
+        self.costs.add(seconds, peak)
         assert self._process.stderr is not None
         self._process.stderr.read(len(task.paths))
 
@@ -235,7 +238,7 @@ def main() -> None:
             write_frame(replies, _packed(reply))
         watch.pause()
         is_spent = resident_bytes() - base > config.max_worker_bytes // 2
-        write_frame(replies, [DONE, is_spent])
+        write_frame(replies, [DONE, is_spent, source.costs.taken(), peak_bytes()])
 
 
 def _config(values: dict[str, Any]) -> IndexConfig:
