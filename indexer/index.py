@@ -7,7 +7,7 @@ keystrokes cost one extraction. An open document shadows the file of its path.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer import search
@@ -25,7 +25,10 @@ from indexer.ignore import Rules, secret_name
 from indexer.language import language_of
 from indexer.navigate import Navigator, Occurrence, Target
 from indexer.overlay import Overlay
+from indexer.reference_graph import Graphs
+from indexer.relations import Call, ImportedFile, ImportGraph, Related, Relations
 from indexer.repository import Repository
+from indexer.repository_map import repository_map
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
 from indexer.symbol_search import SymbolSearch
@@ -61,9 +64,11 @@ class Index:
         self._files = self._tables.files
         self._files.contents = Contents(self._digest, self._current_text, self.rules.roots)
         self._symbol_search = SymbolSearch(self._table, self._tables.history)
+        self._graphs = Graphs(self._table, self._tables.history)
         self._repository = Repository(
             self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
         )
+        self._import_graph = ImportGraph(self._repository, self._tables.history)
         self._contexts = ContextSearch(self._repository, self._tables.history)
 
     def use(self, config: IndexConfig, roots: tuple[str, ...]) -> None:
@@ -300,6 +305,36 @@ class Index:
         self.refresh()
         text = document.text
         return continuations(self._repository, path, text, offset, limit, deadline)
+
+    def imports_of_file(self, path: str) -> tuple[ImportedFile, ...]:
+        """What a file imports, with the files that each import means."""
+        self.refresh()
+        return self._import_graph.imports_of(path)
+
+    def importers_of(self, path: str) -> list[str]:
+        """The files that import a file, the closest first."""
+        self.refresh()
+        return self._import_graph.importers_of(path)
+
+    def related_files(self, path: str, limit: int) -> list[Related]:
+        """Files that have to do with a file, with reasons, the closest first."""
+        return self._relations().related_files(path, limit)
+
+    def callers(self, symbol: Symbol, deadline: float | None = None) -> list[Call]:
+        """Where a symbol is called; uncertain where nothing tells what is called there."""
+        return self._relations().callers(symbol, deadline)
+
+    def callees(self, symbol: Symbol) -> list[Call]:
+        """What a symbol calls, in the order of the text."""
+        return self._relations().callees(symbol)
+
+    def _relations(self) -> Relations:
+        return Relations(self._repository, self._import_graph, self._navigator())
+
+    def repository_map(self, budget_tokens: int, focus: Collection[str] = ()) -> list[Snippet]:
+        """The most important definitions of the repository, seen from the files in focus."""
+        self.refresh()
+        return repository_map(self._repository, self._graphs.current(), budget_tokens, focus)
 
     def symbols_matching(self, query: str, limit: int) -> list[Symbol]:
         """Symbols of the workspace whose names match what was typed, the best first."""

@@ -128,6 +128,36 @@ class SymbolTable:
                     continue
             yield facts
 
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Which file uses which name: numbers of names, of files, and whether it defines it."""
+        terms, values = self._postings.entries()
+        owners = values >> 1
+        outdated = np.fromiter(self._outdated, np.uint32, len(self._outdated))
+        certain = ~np.isin(owners, outdated)
+        found_terms, found_values = [terms[certain]], [values[certain]]
+        for owner in self._outdated:
+            facts = self._facts[owner]
+            if facts is not None:
+                noted = _noted(facts, self._vocabulary.numbers_of(facts))
+                found_terms.append((noted >> 1).astype(np.uint32))
+                value = (np.uint32(owner) << 1) | (noted & DEFINED).astype(np.uint32)
+                found_values.append(value)
+        keys = np.unique(
+            np.concatenate(found_terms).astype(np.uint64) << 32 | np.concatenate(found_values)
+        )
+        terms, values = (keys >> 32).astype(np.int64), (keys & 0xFFFFFFFF).astype(np.int64)
+        return terms, values >> 1, (values & DEFINED).astype(np.bool_)
+
+    def path_of(self, number: int) -> str:
+        """The path of a file in `entries`."""
+        facts = self._facts[number]
+        assert facts is not None
+        return facts.path
+
+    def names_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """Names with their numbers in `entries`."""
+        return self._vocabulary.numbered(numbers)
+
     def definitions_of(self, name: str) -> Iterator[Symbol]:
         """Symbols called `name`, file by file in the order of their paths."""
         for facts in sorted(self._holding(name, DEFINED), key=lambda facts: facts.path):

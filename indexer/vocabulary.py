@@ -65,6 +65,14 @@ class Vocabulary:
                 wanted.discard(number)
                 yield name.decode()
 
+    def numbered(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Some numbers with their names, in the order of first sight."""
+        wanted = set(numbers)
+        for name, number in self._layers.items():
+            if number in wanted:
+                wanted.discard(number)
+                yield number, name.decode()
+
     def _renumbered(self, old: bytes, numbers: NDArray[np.int32], new: bytes) -> NDArray[np.int32]:
         """The numbers of `new`, given those of `old`: only names that differ are looked up."""
         start, _, end = changed_span(np.frombuffer(old, np.uint8), np.frombuffer(new, np.uint8))
