@@ -108,6 +108,7 @@
   .
   [(user_type) (nullable_type) (function_type) (parenthesized_type)] @type) @definition.field
 
+; The grammar takes some headers without a body for calls of words.
 (infix_expression
   .
   (identifier) @_annotation
@@ -117,6 +118,7 @@
   (identifier) @name
   (#eq? @_annotation "annotation")
   (#eq? @_class "class")) @definition.interface
+(infix_expression . (identifier) @_class . (identifier) @name (#eq? @_class "class")) @definition.class
 
 ; Headers of what is not finished or does not parse.
 (ERROR "interface" . (identifier) @name) @definition.interface
