@@ -227,6 +227,10 @@ class FileFacts:
         return len(self.symbol_rows) // (4 * WIDTH)
 
     @property
+    def reference_count(self) -> int:
+        return len(self.reference_rows) // 12
+
+    @property
     def defined_count(self) -> int:
         """How many names the file defines; they are the first ones in `names`."""
         return int(self.table[:, NAME].max()) + 1 if self.symbol_rows else 0

@@ -44,6 +44,7 @@ class Status:
 
     files: int
     symbols: int
+    references: int
     chunks: int
     documents: int
     stale: int  # files that changed on disk since they were read
@@ -372,6 +373,7 @@ class Index:
         return Status(
             files=self._table.file_count,
             symbols=self._table.symbol_count,
+            references=self._table.reference_count,
             chunks=self._chunks.chunk_count,
             documents=len(self._documents),
             stale=len(self._stale),

@@ -28,7 +28,8 @@ def check_tables(tables: Tables, files: dict[str, FileFacts]) -> None:
     """Every answer is what a look through all files gives."""
     table = tables.symbols
     assert table.file_count == len(files)
-    assert table.symbol_count == sum(facts.symbol_count for facts in files.values())
+    assert table.symbol_count == sum(len(facts.symbols) for facts in files.values())
+    assert table.reference_count == sum(len(facts.references) for facts in files.values())
     assert set(table.paths()) == set(files)
     all_names = {name for facts in files.values() for name in facts.names}
     for one in {*all_names, "a", "none"}:

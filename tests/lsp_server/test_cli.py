@@ -77,7 +77,7 @@ def test_index_prints_counts_and_reasons(run: Run, shop: Path) -> None:
     (shop / ".env.py").write_text("")
     code, out, err = run("index", shop, "--set", "index.maxFileKb=1", "--skipped")
     assert (code, err) == (0, "")
-    assert re.search(r": 4 files \(4 python\), \d+ symbols, \d+ chunks in ", out)
+    assert re.search(r": 4 files \(4 python\), \d+ symbols, \d+ references, \d+ chunks in ", out)
     assert "  big.py: 12000 bytes, more than 1024\n" in out
     assert "  .env.py: .env.py is a name for keys or credentials\n" in out
     code, out, _ = run("index", shop, "--json")
