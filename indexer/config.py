@@ -16,7 +16,7 @@ class IndexConfig:
     max_worker_bytes: int = 1_000_000_000
     """Memory that a worker process may take beyond what it starts with, where this can be set."""
     max_file_seconds: float = 10.0
-    """A file or a folder that keeps a worker process busy for longer is left out."""
+    """A file or a folder that takes more processor time, or six times as long, is left out."""
     follow_ignore_files: bool = True
     """Whether .gitignore, .ignore and .git/info/exclude count; .sopilkaignore always does."""
     extra_ignore: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ MOMENT = 0.2
 
 
 def too_long(seconds: float) -> str:
-    return f"it kept a worker process busy for more than {seconds:g} s"
+    return f"it kept a worker process busy for too long: more than {seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """A process that lists and parses for the crawler: a grammar may crash, hang or eat all memory.
 
 Tasks and replies are msgpack frames over pipes, each led by its length. Before a worker begins a
-file or folder it writes one mark into a third pipe, so that the parent knows what it died of. A
-watchdog in the worker ends it when one takes too long; it needs no lock that a parser may hold.
+file or folder it writes one mark into a third pipe, so that the parent knows what it died of. When
+one takes too much processor time a timer of the system ends the worker, when it waits too long a
+watchdog; neither needs a lock that a parser may hold.
 The process is started by `command()` and ends when its standard input is closed.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -33,10 +35,14 @@ LENGTH = struct.Struct("<I")
 MAX_FRAME = 1 << 28
 READY, LISTED, READ, DONE = "ready", "listed", "read", "done"
 MARK, TIMEOUT_MARK = b".", b"Timeout"
+HAS_TIMER = hasattr(signal, "setitimer")
+TIMER_CODE = -int(signal.SIGPROF) if HAS_TIMER else None
+"""How a process ends that has used up its processor time."""
 REPLY_FILES, REPLY_BYTES = 16, 100_000
 """A reply is sent after so many files or bytes of text, so that reading it takes about 1 ms."""
-PATIENCE = 2
-"""The parent ends a worker that was silent for so many times the longest time of a file."""
+PATIENCE, GRACE_SECONDS = 6, 5.0
+"""Wall time may be so many times the processor time: the machine has other work too. After that,
+and some grace, the parent ends a worker whose own watchdog has failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Worker:
     def __init__(self, roots: tuple[str, ...], config: IndexConfig) -> None:
         self._heard = time.monotonic()
         self._is_awaited = self._was_silent = False
-        self._patience = PATIENCE * config.max_file_seconds + 5
+        self._patience = PATIENCE * config.max_file_seconds + GRACE_SECONDS
         try:
             self._process = subprocess.Popen(
                 command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -164,7 +170,11 @@ class Worker:
         assert self._process.stderr is not None
         told = self._process.stderr.read()
         begun = len(told) - len(told.lstrip(MARK))
-        return WorkerDiedError(begun, self._was_silent or TIMEOUT_MARK in told[begun:])
+        code = None
+        with suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(timeout=5)
+        timed_out = self._was_silent or TIMEOUT_MARK in told[begun:] or code == TIMER_CODE
+        return WorkerDiedError(begun, timed_out)
 
     def close(self) -> None:
         """Ends the process, at once if it is at work."""
@@ -198,13 +208,18 @@ class Watch:
 
     def go_on(self) -> None:
         """Something got on. Starting the watchdog costs, so one start serves for a while."""
+        if HAS_TIMER:
+            signal.setitimer(signal.ITIMER_PROF, self._seconds)
         now = time.monotonic()
-        if not self._since or now - self._since > self._seconds / 4:
-            faulthandler.dump_traceback_later(self._seconds, exit=True, file=self._marks)
+        wait = PATIENCE * self._seconds
+        if not self._since or now - self._since > wait / 4:
+            faulthandler.dump_traceback_later(wait, exit=True, file=self._marks)
             self._since = now
 
     def pause(self) -> None:
         """While the parent is waited for, nothing takes too long."""
+        if HAS_TIMER:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         if self._since:
             faulthandler.cancel_dump_traceback_later()
             self._since = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +17,9 @@ from indexer import (
     FileGone,
     Index,
     IndexConfig,
-    Rules,
     language_of,
 )
 from indexer.extract import extract as plain_extract
-from indexer.source import FactsSource
-from indexer.worker import Extract, Walk, Worker, WorkerDiedError, perform
 from tests.indexer.samples import SAMPLES
 
 
@@ -181,36 +177,6 @@ async def test_leaving_the_loop_cancels(tmp_path: Path) -> None:
     assert later[-1].progress.complete
 
 
-def test_a_worker_answers_as_the_caller_itself_would(tmp_path: Path) -> None:
-    fill(tmp_path)
-    (tmp_path / os.fsdecode(b"src/new\nline \xff.py")).write_text("x = 1\n")
-    worker = Worker((str(tmp_path),), IndexConfig())
-    rules, source = Rules((str(tmp_path),), IndexConfig()), FactsSource(IndexConfig())
-    try:
-        for folder in (tmp_path, tmp_path / "src", tmp_path / "nowhere"):
-            task = Walk((str(folder),))
-            assert list(worker.perform(task)) == list(perform(task, rules, source, None))
-        paths = tuple(str(path) for path in (tmp_path / "src").iterdir() if path.is_file())
-        task = Extract((*paths, str(tmp_path / "gone.py")))
-        here = list(perform(task, rules, source, None))
-        assert list(worker.perform(task)) == here
-        assert sum(file.facts is not None for reply in here for file in reply) == len(SAMPLES) + 1
-    finally:
-        worker.close()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_a_dead_worker_is_told_and_replaced(tmp_path: Path) -> None:
-    fill(tmp_path)
-    worker = Worker((str(tmp_path),), IndexConfig())
-    list(worker.perform(Walk((str(tmp_path),))))
-    os.kill(worker._process.pid, signal.SIGKILL)
-    worker._process.wait()
-    with pytest.raises(WorkerDiedError):
-        list(worker.perform(Extract((str(tmp_path / "src/people.py"),))))
-    worker.close()
-
-
 def test_without_worker_processes_the_crawl_still_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,34 +186,3 @@ def test_without_worker_processes_the_crawl_still_works(
         index = Index(IndexConfig(workers=2), (str(tmp_path),))
         apply(index, Crawler(index.rules).crawl())
         assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_a_file_that_kills_its_worker_is_left_out_and_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(tmp_path)
-    poison = tmp_path / "src/poison.py"
-    poison.write_text("x = 1\n")
-    packages = str(Path(__file__).resolve().parent.parent.parent)
-    code = f"""
-import os, signal, sys
-sys.path.insert(0, {packages!r})
-import indexer.source, indexer.worker
-plain = indexer.source.extract
-def extract(path, *more):
-    if path.endswith("poison.py"):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return plain(path, *more)
-indexer.source.extract = extract
-indexer.worker.main()
-"""
-    monkeypatch.setattr("indexer.worker.command", lambda: [sys.executable, "-P", "-c", code])
-    index = Index(IndexConfig(workers=2), (str(tmp_path),))
-    skipped = {}
-    for batch in Crawler(index.rules).crawl():
-        skipped.update(batch.skipped)
-        for change in batch.changes:
-            index.apply(change)
-    assert skipped[str(poison)] == "the parser crashed on it"
-    assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
