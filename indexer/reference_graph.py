@@ -119,7 +119,7 @@ def build(table: SymbolTable) -> Graph:
     for owner in np.unique(owners).tolist():
         files[owner] = numbers[table.path_of(owner)]
     order = np.lexsort((files[owners], terms))
-    terms, owners, defined = terms[order], files[owners[order]], defined[order]
+    terms, owners, defined = terms[order], files[owners[order]].astype(np.int64), defined[order]
     families, tests = _families(table, paths)
     # A name means the same only within languages that import one another.
     distinct, starts, inverse = np.unique(
@@ -165,7 +165,7 @@ def _families(
 def _joined(
     paths: tuple[str, ...],
     names: tuple[str, ...],
-    files: NDArray[np.int32],
+    files: NDArray[np.int64],
     defined: NDArray[np.bool_],
     starts: NDArray[np.intp],
     sizes: NDArray[np.intp],
@@ -177,14 +177,14 @@ def _joined(
     entry = np.repeat(starts - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes)
     entry = entry + np.arange(len(entry)) if len(entry) else entry.astype(np.intp)
     is_definer = defined[entry]
-    by_group = [group[is_definer], files[entry[is_definer]]]
-    first = np.searchsorted(by_group[0], np.arange(len(starts)))
-    counts = np.bincount(by_group[0], minlength=len(starts))
+    definer_group, definer_file = group[is_definer], files[entry[is_definer]]
+    first = np.searchsorted(definer_group, np.arange(len(starts)))
+    counts = np.bincount(definer_group, minlength=len(starts))
     repeat = counts[group]
     user = np.repeat(files[entry], repeat)
     offsets = np.arange(len(user)) - np.repeat(np.cumsum(repeat) - repeat, repeat)
     edge_group = np.repeat(group, repeat)
-    definer = by_group[1][first[edge_group] + offsets] if len(user) else user
+    definer = definer_file[first[edge_group] + offsets] if len(user) else user
     # A rare name ties two files together, one that everybody uses does not.
     users_of = np.maximum(1, sizes - counts)
     weight = worth / (np.sqrt(users_of) * counts.clip(1))

@@ -123,9 +123,9 @@ def _imports_of(repository: Repository, resolver: Resolver, path: str) -> Iterat
     for clause in facts.imports:
         modules = resolver.modules(path, clause)
         rest = list(clause.names)
-        for there, _ in clause.names if submodule is not None else ():
-            for module in modules[:1]:
-                found = submodule(module, there, repository.files)
+        for there, _ in clause.names:
+            for module in modules[:1] if submodule is not None else ():
+                found = submodule(module, there, repository.files) if submodule else None
                 if found is not None:
                     rest.remove(next(pair for pair in rest if pair[0] == there))
                     yield ImportedFile(clause, (found,))

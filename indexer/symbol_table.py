@@ -30,7 +30,6 @@ class SymbolTable:
         self._facts: list[FileFacts | None] = []  # by owner
         self._outdated: dict[int, int] = {}  # how many entries of an owner hold no more
         self._symbol_count = 0
-        self._reference_count = 0
         # Of the file that changed last, which is likely to change next.
         self._latest: tuple[FileFacts | None, NDArray[np.int32]] = (None, np.empty(0, np.int32))
 
@@ -41,7 +40,7 @@ class SymbolTable:
         for facts in files:
             noted.append(_noted(facts, numbers[first:]))
             first += facts.packed_names.count(b"\0")
-            self._count(facts, 1)
+            self._symbol_count += facts.symbol_count
         self._enter(files, noted)
 
     def _enter(self, files: Sequence[FileFacts], noted: list[NDArray[np.int32]]) -> None:
@@ -65,8 +64,7 @@ class SymbolTable:
         owner = self._owners[facts.path]
         old = self._facts[owner]
         assert old is not None
-        self._count(old, -1)
-        self._count(facts, 1)
+        self._symbol_count += facts.symbol_count - old.symbol_count
         had = self._latest[1] if self._latest[0] is old else _noted(old, before)
         has = _noted(facts, after)
         self._latest = (facts, has)
@@ -86,11 +84,7 @@ class SymbolTable:
 
     def remove(self, path: str) -> None:
         """Forgets a known file."""
-        self._count(self._leave(path), -1)
-
-    def _count(self, facts: FileFacts, times: int) -> None:
-        self._symbol_count += times * facts.symbol_count
-        self._reference_count += times * facts.reference_count
+        self._symbol_count -= self._leave(path).symbol_count
 
     def _leave(self, path: str) -> FileFacts:
         owner = self._owners.pop(path)
@@ -134,6 +128,36 @@ class SymbolTable:
                     continue
             yield facts
 
+    def entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Which file uses which name: numbers of names, of files, and whether it defines it."""
+        terms, values = self._postings.entries()
+        owners = values >> 1
+        outdated = np.fromiter(self._outdated, np.uint32, len(self._outdated))
+        certain = ~np.isin(owners, outdated)
+        found_terms, found_values = [terms[certain]], [values[certain]]
+        for owner in self._outdated:
+            facts = self._facts[owner]
+            if facts is not None:
+                noted = _noted(facts, self._vocabulary.numbers_of(facts))
+                found_terms.append((noted >> 1).astype(np.uint32))
+                value = (np.uint32(owner) << 1) | (noted & DEFINED).astype(np.uint32)
+                found_values.append(value)
+        keys = np.unique(
+            np.concatenate(found_terms).astype(np.uint64) << 32 | np.concatenate(found_values)
+        )
+        held = (keys & 0xFFFFFFFF).astype(np.int64)
+        return (keys >> 32).astype(np.int64), held >> 1, (held & DEFINED).astype(np.bool_)
+
+    def path_of(self, number: int) -> str:
+        """The path of a file in `entries`."""
+        facts = self._facts[number]
+        assert facts is not None
+        return facts.path
+
+    def names_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """Names with their numbers in `entries`."""
+        return self._vocabulary.numbered(numbers)
+
     def definitions_of(self, name: str) -> Iterator[Symbol]:
         """Symbols called `name`, file by file in the order of their paths."""
         for facts in sorted(self._holding(name, DEFINED), key=lambda facts: facts.path):
@@ -159,10 +183,6 @@ class SymbolTable:
     @property
     def symbol_count(self) -> int:
         return self._symbol_count
-
-    @property
-    def reference_count(self) -> int:
-        return self._reference_count
 
     @property
     def nbytes(self) -> int:

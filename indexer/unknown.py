@@ -54,13 +54,9 @@ class Unknown:
         """The unknown names of the inserted text, in their order."""
         if scopes_query(source.language) is None:
             return ()
-        nodes = list(_names_in(source))
-        own = {syntax.text_of(node) for node in nodes if _defines(source, node)}
         found: list[UnknownName] = []
-        for node in nodes:
+        for node in checked_names(source):
             name = syntax.text_of(node)
-            if name in own or name in source.language.receivers or _is_doubtful(node):
-                continue
             why = self._why(source, node, name)
             if why:
                 start, end = node.start_byte, node.end_byte
@@ -73,8 +69,6 @@ class Unknown:
         receiver = syntax.receiver_of(node)
         if receiver is not None:
             return self._of_member(source, receiver, name)
-        if syntax.is_member_name(node):
-            return ""
         return self._of_plain(source, node, name)
 
     def _of_member(self, source: Overlay, receiver: tree_sitter.Node, name: str) -> str:
@@ -172,6 +166,20 @@ class Unknown:
     def _occurs(self, name: str) -> bool:
         """Whether any file uses or defines a name."""
         return bool(self._table.paths_using(name))
+
+
+def checked_names(source: Overlay) -> list[tree_sitter.Node]:
+    """The names of the inserted text that can be known or not: no definitions, keys, keywords."""
+    nodes = list(_names_in(source))
+    own = {syntax.text_of(node) for node in nodes if _defines(source, node)}
+    own.update(source.language.receivers)
+    return [
+        node
+        for node in nodes
+        if syntax.text_of(node) not in own
+        and not _is_doubtful(node)
+        and (syntax.receiver_of(node) is not None or not syntax.is_member_name(node))
+    ]
 
 
 def _is_bound_outside(source: Overlay, name: str) -> bool:
