@@ -139,6 +139,7 @@ def test_javascript_symbols() -> None:
     check_symbols(
         sample("people.js"),
         snapshot("""\
+variable join | { join } = require("path")
 class Person <Base> | class Person extends Base | // A person.
 field Person.count | static count = 0
 field Person.#hidden | #hidden = 1
