@@ -38,6 +38,16 @@
     value: (function_definition body: (block)? @body)) @definition.function))))
 (chunk (return_statement (expression_list . (table_constructor
   (field name: (identifier) @name) @definition.variable))))
+(assignment_statement
+  (variable_list . name: (bracket_index_expression
+    table: (_) @owner
+    field: (string content: (string_content) @name)))
+  (expression_list . value: (function_definition body: (block)? @body))) @definition.method
+; Functions in tables without a name, as they are given to other functions.
+(field name: (identifier) @name value: (function_definition body: (block)? @body)) @definition.function
+(field
+  name: (string content: (string_content) @name)
+  value: (function_definition body: (block)? @body)) @definition.function
 (function_declaration
   name: [
     (method_index_expression table: (_) @owner)

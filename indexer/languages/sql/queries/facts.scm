@@ -39,6 +39,13 @@
   (add_column (column_definition
     name: [(identifier) (literal)] @name
     type: (_)? @type) @definition.field))
+; Heads of statements that the grammar does not know the rest of.
+(ERROR
+  (keyword_create) . [(keyword_function) (keyword_procedure)]
+  . (object_reference name: (identifier) @name) @definition.function)
+(ERROR
+  (keyword_create) . [(keyword_table) (keyword_view)]
+  . (object_reference name: (identifier) @name) @definition.class)
 (column_definition
   name: [(identifier) (literal)] @name
   type: (_)? @type
