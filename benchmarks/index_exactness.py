@@ -6,7 +6,7 @@
 
 Each run prints one section of Markdown. A row is one kind of definition; a hit has the name, line,
 kind and container that the oracle gives. Oracles that are not installed are named, not guessed:
-CPython's `ast` is always there; `--typescript` is the folder of the npm package; universal-ctags
+CPython's `ast` is always there; `--typescript` and `--scalameta` are folders of npm packages; ctags
 is looked for on the path; `--goto` needs jedi or basedpyright in `--python`'s environment.
 """
 
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.exactness import ctags_oracle, python_oracle, typescript_oracle
+from benchmarks.exactness import ctags_oracle, python_oracle, scala_oracle, typescript_oracle
 from benchmarks.exactness.compare import (
     Comparison,
     Definition,
@@ -67,6 +67,23 @@ def typescript(options: argparse.Namespace) -> Oracle:
     return Oracle(typescript_oracle.version(package), needs, read)
 
 
+def scala(options: argparse.Namespace) -> Oracle:
+    package: Path | None = options.scalameta
+
+    def read(tree: Path, files: list[Read]) -> Iterator[list[Definition] | str]:
+        paths = [tree / path for path, _, _ in files]
+        found = scala_oracle.read(package or Path(), paths)
+        for path in paths:
+            yield found[str(path)] or "errors of syntax to Scalameta"
+
+    needs = "node and the npm package scalameta-parsers, its folder given with --scalameta"
+    return Oracle(scala_oracle.version(package), needs, read, _without_extensions)
+
+
+def _without_extensions(one: Definition) -> Definition | None:
+    return None if one.kind == "extension" else one
+
+
 def ctags(options: argparse.Namespace) -> Oracle:
     language = ctags_oracle.LANGUAGES[options.language]
 
@@ -85,6 +102,7 @@ ORACLES: dict[str, Callable[[argparse.Namespace], Oracle]] = {
     "typescript": typescript,
     "tsx": typescript,
     "javascript": typescript,
+    "scala": scala,
     **dict.fromkeys(ctags_oracle.LANGUAGES, ctags),
 }
 """Who knows a language. A language of ctags is one more entry of ctags_oracle.LANGUAGES."""
@@ -118,6 +136,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--files", type=int, default=0, help="at most so many files, 0 for all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--typescript", type=Path, help="folder of the npm package typescript")
+    parser.add_argument("--scalameta", type=Path, help="folder of the npm package")
     parser.add_argument("--broken", action="store_true", help="break files and count survivors")
     parser.add_argument("--goto", action="store_true", help="go to definition beside other servers")
     parser.add_argument("--names", type=int, default=500, help="uses to ask for with --goto")

@@ -110,7 +110,7 @@ LANGUAGES = {
             "namespace": "module",
         },
         containers=False,  # ctags does not know namespaces of a whole file
-        # Types after `where` and calls of `base` are fields and methods to ctags, delegates methods.
+        # Types after `where` are fields to ctags, delegates and calls of `base` are methods.
         invented=r".*\bwhere\b.*:|method:(base|this):|method:.*\bdelegate\b",
         prefix=r".*\.|operator |~",
     ),

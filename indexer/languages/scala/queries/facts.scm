@@ -2,9 +2,9 @@
 (package_clause name: (package_identifier) @name body: (_)? @body) @definition.module
 (package_object
   name: (identifier) @name
-  body: (template_body) @body) @definition.module
+  body: (template_body)? @body) @definition.module
 (class_definition
-  name: (identifier) @name
+  name: [(identifier) (operator_identifier)] @name
   extend: (extends_clause [
     (type_identifier) @bases
     (generic_type) @bases
@@ -17,7 +17,7 @@
   ]+)?
   body: (template_body)? @body) @definition.class
 (object_definition
-  name: (identifier) @name
+  name: [(identifier) (operator_identifier)] @name
   extend: (extends_clause [
     (type_identifier) @bases
     (generic_type) @bases
@@ -30,7 +30,7 @@
   ]+)?
   body: (template_body)? @body) @definition.class
 (trait_definition
-  name: (identifier) @name
+  name: [(identifier) (operator_identifier)] @name
   extend: (extends_clause [
     (type_identifier) @bases
     (generic_type) @bases
