@@ -13,7 +13,7 @@ from indexer.line_index import Encoding, LineIndex
 from indexer.navigate import Occurrence, Target
 from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
-from indexer.snippet import Snippet
+from indexer.snippet import RecentSpan, Snippet
 from indexer.structure import Fold, folds, selections
 from indexer.watch import Watcher
 
@@ -40,6 +40,7 @@ __all__ = [
     "Occurrence",
     "Open",
     "Progress",
+    "RecentSpan",
     "Reference",
     "Replace",
     "Role",

@@ -9,7 +9,7 @@ its end can only add pieces. So prompts of one line share all but their last tok
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from indexer.companions import callers, recent_spans, relatives
@@ -188,7 +188,7 @@ class _Search:
                 found.add([*relatives(*place), *callers(*place)], limit)
         if room >= WHOLE_FILES_FROM:
             files = whole_files(self._repository, self._facts, found.room, count, self.late)
-            found.add(files)
+            found.add(files, again=True)  # else what the cursor asks for would have a say
         return Context(self._around, found.snippets, frozenset(packer.shown), budget - found.spent)
 
     def _similar(self) -> list[Snippet]:
@@ -244,12 +244,17 @@ class _Pieces:
         self._count = count
         self._shown: dict[str, set[int]] = {}
 
-    def add(self, snippets: Sequence[Snippet], limit: int | None = None) -> None:
-        """Takes those that fit into the room, and together into the limit."""
+    def add(
+        self, snippets: Iterable[Snippet], limit: int | None = None, again: bool = False
+    ) -> None:
+        """Takes those that fit into the room, and together into the limit.
+
+        What is shown already is left out, if not wanted `again`.
+        """
         left = self.room if limit is None else min(self.room, limit)
         for snippet in snippets:
             shown = self._shown.setdefault(snippet.path, set())
-            if shown.issuperset(snippet.lines) or not snippet.text.strip():
+            if (not again and shown.issuperset(snippet.lines)) or not snippet.text.strip():
                 continue
             cost = self._count(snippet.text)
             if cost > left:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from indexer.beside import files_beside, package_of, top_symbols
 from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
@@ -29,6 +30,7 @@ IMPORT_WEIGHT = 0.2
 MODULE_MEMBER_WEIGHT, NEAR_MODULE = 0.3, 1.0
 TYPED_WEIGHT, CLASS_MEMBER_WEIGHT = 0.8, 0.3
 WORDS_WEIGHT = 0.5
+BESIDE_WEIGHT = 0.25
 DECAY = 0.1
 """A member of rank r is worth 1 / (1 + DECAY r) of the first."""
 MAX_MENTIONS = 60
@@ -38,6 +40,9 @@ MAX_BASES = 5
 GROUP = -1
 CONSTRUCTORS = ("__init__", "constructor", "new", "__new__")
 IMPORT_ROLE = ROLE_NUMBER[Role.IMPORT]
+APART = (IMPORT_ROLE, ROLE_NUMBER[Role.ATTRIBUTE])
+MAX_USED = 60
+"""Names of a file that are looked up among the files beside it."""
 
 
 @dataclass(slots=True)
@@ -76,7 +81,12 @@ class NeedSearch:
             repository.chunks.chunk_frequency,
             around.words,
         )
-        self.receivers = document.language.receivers if document.language else ()
+        language = document.language
+        self.receivers = language.receivers if language is not None else ()
+        self.private = (
+            str.islower if language is not None and language.visible == "directory" else _private
+        )
+        self.implicit = language is not None and language.implicit_members
         self.needs: dict[tuple[str, int], Need] = {}
         self.offered: dict[str, float] = {}
         self.listed: dict[tuple[str, int, str], float] = {}
@@ -90,6 +100,7 @@ class NeedSearch:
         self._mentioned(self.around.mentions[:MAX_MENTIONS])
         self._bases()
         self._imports()
+        self._beside()
 
     def in_the_line(self) -> None:
         """Collects what the part of the line before the cursor asks for."""
@@ -185,6 +196,34 @@ class NeedSearch:
             for name in names:
                 self._imported(name, recency.get(name))
 
+    def _beside(self) -> None:
+        """Names that need no import: those the file uses elsewhere, then likely ones."""
+        others = files_beside(self.repository, self.facts)
+        if not others:
+            return
+        start = self.around.line[0]
+        nearest: dict[str, int] = {}
+        names = self.facts.names
+        for number, place, role in self.facts.uses.tolist():
+            if role not in APART:
+                distance = abs(place - start)
+                name = names[number]
+                nearest[name] = min(nearest.get(name, distance), distance)
+        for rank, name in enumerate(sorted(nearest, key=lambda name: nearest[name])[:MAX_USED]):
+            if self.late():
+                return
+            target = self.resolver.name(self.path, name)
+            if isinstance(target, Symbol) and target.path != self.path:
+                self._imported(name, 1 - rank / MAX_USED)
+        table: dict[str, Symbol] = {}
+        for path in others:
+            outline = self.repository.outlines.get(path)
+            for symbol in top_symbols(outline) if outline is not None else ():
+                table.setdefault(symbol.name, symbol)
+        for rank, name in enumerate(self.usage.ranked("", table)[:MAX_OFFERED]):
+            weight = BESIDE_WEIGHT / (1 + DECAY * rank) + WORDS_WEIGHT * self.usage.alike(name)
+            self._offer(table[name], weight, "visible here")
+
     def _imported(self, name: str, recency: float | None) -> None:
         """`recency` goes from 0 to 1 for the name used last, None for one that nothing uses."""
         target = self.resolver.name(self.path, name)
@@ -232,6 +271,10 @@ class NeedSearch:
                 target = self._chain(tuple(parts))
                 if isinstance(target, Symbol):
                     return self.resolver.class_of(target) or target
+        if self.implicit and self.around.owner is not None:
+            member = self.resolver.member(self.around.owner, name)
+            if member is not None:
+                return member
         return self.resolver.name(self.path, name)
 
     def _typed(
@@ -310,7 +353,7 @@ class NeedSearch:
         names = self._names_of(module)
         if not typed.startswith("_"):
             after = self.usage.after(receiver)
-            names = [name for name in names if not name.startswith("_") or name in after]
+            names = [name for name in names if not self.private(name[:1]) or name in after]
         for rank, name in enumerate(self.usage.ranked(receiver, names, typed)[:MAX_OFFERED]):
             target = self.resolver.attribute(module, name, module.path)
             if isinstance(target, Symbol) and target.path != self.path:
@@ -320,7 +363,11 @@ class NeedSearch:
         outline = self.repository.outlines.get(module.path)
         if outline is None:
             return []
-        names = {symbol.name: None for symbol in outline.members(-1)}
+        names: dict[str, None] = {}
+        for path in package_of(self.repository, module.path):
+            part = self.repository.outlines.get(path)
+            if part is not None:
+                names.update((symbol.name, None) for symbol in top_symbols(part))
         for clause in outline.facts.imports:
             names.update((here, None) for _, here in clause.names)
             if clause.star:
@@ -342,3 +389,7 @@ class NeedSearch:
         elif weight > group.weight:
             group.weight, group.why = weight, why
         group.members[symbol.index] = max(group.members.get(symbol.index, 0.0), weight)
+
+
+def _private(first: str) -> bool:
+    return first == "_"
