@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from runtime.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
+ATTEMPTS = 40
+RETRY_SECONDS = 0.05
 LOST = "the engine host ended; the next request starts it again"
 
 
@@ -156,27 +158,32 @@ class EngineClient(EngineDriver):
             if self._writer is not None:
                 return
             is_first = self._reading is None
-            directory = runtime_directory()
-            address = address_of(directory, host_name(self._bundle, self._config))
-            stream = await connect(address)
-            if stream is None:
-                await asyncio.to_thread(start, self._bundle, self._config, self._idle)
+            name = host_name(self._bundle, self._config)
+            address = address_of(runtime_directory(), name)
+            for _ in range(ATTEMPTS):
                 stream = await connect(address)
-            if stream is None:
-                raise EngineClosed("the engine host was started, but nobody listens")
-            await self._greet(*stream)
+                if stream is None:
+                    await asyncio.to_thread(start, self._bundle, self._config, self._idle)
+                elif await self._greet(*stream):
+                    break
+                else:  # It was about to leave, or died with our connection in its queue.
+                    await asyncio.sleep(RETRY_SECONDS)
+            else:
+                raise EngineClosed("the engine host ends before it answers: see its log")
         if not is_first:
             log.info("the engine host was found again")
             self.on_restart()
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Introduces us. False: the host closed without an answer."""
         writer.write(
             frame("hello", version=PROTOCOL_VERSION, name=self._name, workspace=self._workspace)
         )
         try:
             welcome = await asyncio.wait_for(read_frame(reader), timeout=30)
-            if welcome is None:
-                raise EngineClosed(LOST)
+            if welcome is None or welcome["kind"] == "closing":
+                writer.close()
+                return False
             if welcome["kind"] != "welcome":
                 raise EngineClosed(f"the engine host says: {welcome.get('message')}")
             self._vocab_size = field_of(welcome, "vocab_size", int)
@@ -187,6 +194,7 @@ class EngineClient(EngineDriver):
             raise EngineClosed(f"the engine host is not understood: {error}") from error
         self._writer = writer
         self._reading = self._loop.create_task(self._read(reader))
+        return True
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
         try:
