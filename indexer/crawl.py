@@ -333,6 +333,7 @@ class Crawl:
                 yield from self._submit_all(pool, source)
         finally:
             pool.close()
+            source.keep()
             self._shared.costs.add(source.costs.taken(), 0)
             self._shared.costs.add(pool.costs.taken(), pool.costs.peak_bytes)
 

@@ -1,8 +1,10 @@
 """Facts of files on disk, from one start to the next: found again by what a text holds.
 
-One SQLite database in write-ahead mode, which several processes may read and write at once and
-which a process killed in the middle of writing leaves whole. Every row carries a checksum over all
-that it claims, so what a disk or a stranger changed is not found rather than found wrong.
+One SQLite database with a rollback journal, which several processes may read and write at once
+and which a process killed in the middle of writing leaves whole. (A write-ahead log is mapped into
+memory: whoever cuts that file ends every process that uses it.) Every row carries a checksum over
+all that it claims, so what a disk, a power cut or a stranger changed is not found rather than found
+wrong.
 
 A text is known by its digest, its size and its language, and the database by everything that the
 extraction depends on: facts of another version of this package are in another file. A path leads to
@@ -30,7 +32,7 @@ from indexer.generation import generation
 
 T = TypeVar("T")
 NAME, ENDING = "facts-", ".db"
-SIDE_FILES = ("", "-wal", "-shm")
+SIDE_FILES = ("", "-journal")
 CHECK = struct.Struct("<I")
 BUSY_SECONDS = 2.0
 TRIM_EVERY = 4_000_000
@@ -40,9 +42,9 @@ KEPT_SHARE = 0.8
 DAY = 86_400
 SETUP = """
 PRAGMA auto_vacuum = INCREMENTAL;
-PRAGMA journal_mode = WAL;
-PRAGMA synchronous = NORMAL;
-PRAGMA journal_size_limit = 8000000;
+PRAGMA journal_mode = TRUNCATE;
+PRAGMA synchronous = OFF;
+PRAGMA mmap_size = 0;
 PRAGMA cell_size_check = ON;
 PRAGMA trusted_schema = OFF;
 CREATE TABLE IF NOT EXISTS texts (
