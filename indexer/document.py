@@ -59,15 +59,11 @@ class Document:
 
     def _apply(self, start: int, end: int, text: bytes) -> None:
         old, new = self.text, self.text[:start] + text + self.text[end:]
-        if self._tree is not None:
-            self._tree.edit(
-                start,
-                end,
-                start + len(text),
-                _point(old, start),
-                _point(old, end),
-                _point(new, start + len(text)),
-            )
+        if self._tree is not None and self._extractor is not None:
+            new_end = start + len(text)
+            points = (_point(old, start), _point(old, end), _point(new, new_end))
+            self._tree.edit(start, end, new_end, *points)
+            self._extractor.edit(start, end, new_end, points, self._tree)
         self.line_index = self.line_index.edited(start, end, text, new)
         self.text = new
         self._tree_is_current = False

@@ -19,6 +19,11 @@ from typing import Any
 
 import tree_sitter
 
+from indexer.definitions import CUTTING, FUNCTIONS, VALUES
+from indexer.facts import CONTAINERS, KINDS, ROLES
+from indexer.native import Grammar, check_trees, language_pointer
+from indexer.secrets import TRIGGERS
+
 HEAD = re.compile(
     rb"@((?:definition|reference)\.\w+|import\.none|import|parameter|comment)(?![\w.])"
 )
@@ -64,6 +69,16 @@ class Language:
     def facts_source(self) -> bytes:
         """What `facts_query` is compiled from."""
         return _source(self.queries_of, "facts.scm")
+
+    @property
+    def native(self) -> Grammar:
+        """Grammar and facts query for the native extraction."""
+        return _native(self)
+
+    @property
+    def imports_are_split(self) -> bool:
+        """Whether a function of the language's own makes imports of what patterns find."""
+        return hasattr(self.imports, "split") or hasattr(self.imports, "default_binding")
 
     @property
     def facts_heads(self) -> tuple[str, ...]:
@@ -180,3 +195,27 @@ def _heads(module: str, function: str, folders: tuple[str, ...]) -> tuple[str, .
                 f" @definition.*, @reference.*, @import, @parameter or @comment: {pattern.decode()}"
             )
     return tuple(heads[0].decode() for heads in found)
+
+
+@cache
+def _native(language: Language) -> Grammar:
+    capsule = getattr(importlib.import_module(language.grammar_module), language.grammar_function)()
+    lines = [
+        f"kinds {' '.join(KINDS)}",
+        f"roles {' '.join(ROLES)}",
+        f"containers {' '.join(sorted(CONTAINERS))}",
+        f"functions {' '.join(sorted(FUNCTIONS))}",
+        f"values {' '.join(sorted(VALUES))}",
+        f"cutting {' '.join(sorted(CUTTING))}",
+        f"receivers {' '.join(language.receivers)}",
+        f"docstring {language.docstring}",
+        f"sigils {language.sigils.decode()}",
+        f"imports {'split' if language.imports_are_split else ''}",
+        *(f"trigger {literal.decode()} {also.decode()}" for literal, also in TRIGGERS),
+    ]
+    check_trees(language.grammar, b"x")
+    settings = "\n".join(lines).encode()
+    try:
+        return Grammar(language_pointer(capsule), language.facts_source, settings)
+    except ValueError as error:
+        raise ValueError(f"languages/{language.queries_of[0]}/queries/facts.scm: {error}") from None

@@ -71,6 +71,15 @@ _ASSIGNED = re.compile(
 _URL_PASSWORD = re.compile(
     rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,60}:([^\s/:@\"'{}$<>%]{6,100})@"
 )
+TRIGGERS = (
+    *((literal, b"") for literals, _ in _SHAPES for literal in literals),
+    *((word, b"quoted") for word in _ASSIGNED_WORDS),
+    (b"://", b"@"),
+)
+"""What a text must hold for `token_ranges` to find anything in it: a literal, and with it another
+one, or ("quoted") a word in quotes that is long enough. Told to the native extraction, which looks
+for these and asks here about the rest.
+"""
 _KEPT = frozenset(b"\r\n")
 MIN_ENTROPY = 3.5
 """Bits per character from which an assigned value counts as random."""

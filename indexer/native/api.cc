@@ -1,0 +1,216 @@
+// The functions that Python calls. Nothing here throws; whoever gets a pointer frees it.
+
+#include <tree_sitter/api.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <stdexcept>
+
+#include "document.h"
+
+#if defined(_WIN32)
+#define SOPILKA_EXPORT extern "C" __declspec(dllexport)
+#else
+#define SOPILKA_EXPORT extern "C" __attribute__((visibility("default")))
+#endif
+
+namespace {
+
+using namespace sopilka;
+
+// The facts of a text that was read once.
+struct Reading {
+  Strings strings;
+  Tables tables;
+  Facts facts;
+
+  explicit Reading(const Grammar& grammar) : facts(grammar, grammar.triggers, &strings) {}
+};
+
+struct Bytes {
+  const void* data;
+  uint64_t size;
+};
+
+enum Status : int32_t { kDone = 0, kSlow = 1, kFailed = 2 };
+
+struct ParserDeleter {
+  void operator()(TSParser* parser) const { ts_parser_delete(parser); }
+};
+struct TreeDeleter {
+  void operator()(TSTree* tree) const { ts_tree_delete(tree); }
+};
+using Tree = std::unique_ptr<TSTree, TreeDeleter>;
+
+Deadline deadline_in(double seconds) {
+  if (seconds <= 0) return {};
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto nanoseconds = std::chrono::nanoseconds(now).count();
+  return {static_cast<uint64_t>(nanoseconds) + static_cast<uint64_t>(seconds * 1e9)};
+}
+
+Tree parse(const TSLanguage* language, std::string_view text, Deadline deadline) {
+  // One a thread: making a parser costs as much as parsing a small file.
+  thread_local const std::unique_ptr<TSParser, ParserDeleter> parser(ts_parser_new());
+  ts_parser_reset(parser.get());  // of a text that took too long
+  if (!ts_parser_set_language(parser.get(), language)) return nullptr;
+  const TSInput input{&text,
+                      [](void* payload, uint32_t offset, TSPoint, uint32_t* size) {
+                        const auto& all = *static_cast<std::string_view*>(payload);
+                        const size_t from = std::min<size_t>(offset, all.size());
+                        *size = static_cast<uint32_t>(all.size() - from);
+                        return all.data() + from;
+                      },
+                      TSInputEncodingUTF8, nullptr};
+  const TSParseOptions options{&deadline, [](TSParseState* state) {
+                                 return static_cast<Deadline*>(state->payload)->has_passed();
+                               }};
+  return Tree(ts_parser_parse_with_options(parser.get(), nullptr, input, options));
+}
+
+// Packs the columns at once where nobody has to look for secrets first.
+void finish_if_clean(Facts* facts) {
+  if (!facts->may_have_key_blocks() && facts->suspicious().empty()) facts->finish({});
+}
+
+std::vector<Range> ranges_of(const int32_t* pairs, uint64_t count) {
+  std::vector<Range> ranges(count);
+  for (uint64_t i = 0; i < count; ++i) ranges[i] = {pairs[2 * i], pairs[2 * i + 1]};
+  return ranges;
+}
+
+template <typename T>
+Bytes bytes_of(const T& column) {
+  return {column.data(), column.size() * sizeof(column[0])};
+}
+
+}  // namespace
+
+// Makes a grammar; null with the reason in `error` where that fails.
+SOPILKA_EXPORT Grammar* sopilka_grammar_new(const TSLanguage* language, const char* source,
+                                            uint64_t source_size, const char* settings,
+                                            uint64_t settings_size, char* error,
+                                            uint64_t error_size) {
+  try {
+    return new Grammar(language, {source, source_size}, {settings, settings_size});
+  } catch (const std::exception& failure) {
+    std::strncpy(error, failure.what(), error_size - 1);
+    return nullptr;
+  }
+}
+
+// Whether parts of a tree can be asked for alone.
+SOPILKA_EXPORT int32_t sopilka_grammar_is_local(const Grammar* grammar) {
+  return grammar->rooted_query() != nullptr;
+}
+
+SOPILKA_EXPORT void sopilka_grammar_free(Grammar* grammar) { delete grammar; }
+
+SOPILKA_EXPORT const char* sopilka_core_version() { return SOPILKA_TREE_SITTER_VERSION; }
+
+// Sets the range of the root of a foreign tree and its count of children, to see that it is one.
+SOPILKA_EXPORT void sopilka_look(const TSTree* tree, uint32_t* values) {
+  const TSNode root = ts_tree_root_node(tree);
+  values[0] = ts_node_start_byte(root);
+  values[1] = ts_node_end_byte(root);
+  values[2] = ts_node_child_count(root);
+  values[3] = ts_node_symbol(root);
+}
+
+// Parses a text and takes its facts, `seconds` at most. Gives null where that fails.
+SOPILKA_EXPORT Reading* sopilka_read(const Grammar* grammar, const char* text, uint64_t size,
+                                     double seconds, int32_t* status, int32_t* has_errors) {
+  try {
+    const Deadline deadline = deadline_in(seconds);
+    const std::string_view all(text, size);
+    const Tree tree = parse(grammar->language(), all, deadline);
+    *status = deadline.has_passed() ? kSlow : kFailed;
+    if (!tree) return nullptr;
+    const TSNode root = ts_tree_root_node(tree.get());
+    auto reading = std::make_unique<Reading>(*grammar);
+    if (!read_matches(*grammar, grammar->query(), root, all, nullptr, deadline, &reading->strings,
+                      &reading->tables)) {
+      *status = kSlow;
+      return nullptr;
+    }
+    *has_errors = ts_node_has_error(root);
+    reading->tables.sort();
+    reading->facts.derive(all, reading->tables, nullptr);
+    finish_if_clean(&reading->facts);
+    *status = kDone;
+    return reading.release();
+  } catch (const std::exception&) {
+    *status = kFailed;
+    return nullptr;
+  }
+}
+
+SOPILKA_EXPORT Facts* sopilka_reading_facts(Reading* reading) { return &reading->facts; }
+
+SOPILKA_EXPORT void sopilka_reading_free(Reading* reading) { delete reading; }
+
+// Only parses: what all else is measured against.
+SOPILKA_EXPORT int32_t sopilka_parse(const Grammar* grammar, const char* text, uint64_t size) {
+  const Tree tree = parse(grammar->language(), {text, size}, {});
+  return tree ? ts_node_has_error(ts_tree_root_node(tree.get())) : -1;
+}
+
+SOPILKA_EXPORT Document* sopilka_document_new(const Grammar* grammar) {
+  return new (std::nothrow) Document(*grammar);
+}
+
+SOPILKA_EXPORT void sopilka_document_free(Document* document) { delete document; }
+
+SOPILKA_EXPORT void sopilka_document_edit(Document* document, int32_t start, int32_t old_end,
+                                          int32_t new_end) {
+  document->edit(start, old_end, new_end);
+}
+
+// See Document::update. 1: the tree is good, 0: it is not, -1: no memory.
+SOPILKA_EXPORT int32_t sopilka_document_update(Document* document, const TSTree* good,
+                                               const TSTree* tree, const char* text, uint64_t size,
+                                               int32_t keep) {
+  try {
+    const bool is_good = document->update(good, tree, {text, size}, keep);
+    finish_if_clean(&document->facts());
+    return is_good;
+  } catch (const std::exception&) {
+    return -1;
+  }
+}
+
+SOPILKA_EXPORT Facts* sopilka_document_facts(Document* document) { return &document->facts(); }
+
+// The columns in the order of FileFacts, then the numbers of chunks that may hold secrets. Returns
+// 1 if the text may hold key blocks. The columns are empty where there is something to look at.
+SOPILKA_EXPORT int32_t sopilka_columns(const Facts* facts, Bytes* columns) {
+  const Bytes all[] = {
+      bytes_of(facts->packed_names), bytes_of(facts->symbols), bytes_of(facts->packed_details),
+      bytes_of(facts->owners), bytes_of(facts->packed_owners), bytes_of(facts->references),
+      bytes_of(facts->imports), bytes_of(facts->packed_imports), bytes_of(facts->chunks),
+      bytes_of(facts->chunk_terms), bytes_of(facts->suspicious()),
+  };
+  std::copy(std::begin(all), std::end(all), columns);
+  return facts->may_have_key_blocks();
+}
+
+// Byte ranges of the chunks as pairs, where the columns are not packed yet.
+SOPILKA_EXPORT uint64_t sopilka_chunk_ranges(const Facts* facts, int32_t* pairs, uint64_t room) {
+  const std::vector<Chunk>& chunks = facts->cut_pieces();
+  for (uint64_t i = 0; i < chunks.size() && i < room; ++i) {
+    pairs[2 * i] = chunks[i].start;
+    pairs[2 * i + 1] = chunks[i].end;
+  }
+  return chunks.size();
+}
+
+SOPILKA_EXPORT void sopilka_mask_blocks(Facts* facts, const int32_t* pairs, uint64_t count) {
+  facts->mask_blocks(ranges_of(pairs, count));
+}
+
+SOPILKA_EXPORT void sopilka_finish(Facts* facts, const int32_t* pairs, uint64_t count) {
+  facts->finish(ranges_of(pairs, count));
+}

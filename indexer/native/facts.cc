@@ -1,0 +1,378 @@
+#include "facts.h"
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <tuple>
+
+#include "text.h"
+
+namespace sopilka {
+namespace {
+
+constexpr std::string_view kKeyBlock = "PRIVATE KEY";
+constexpr uint64_t kRoundsKept = 4;
+
+bool is_in(uint64_t kinds, int32_t kind) { return kinds >> kind & 1; }
+
+// Whether a match says more about the same name than the one known.
+bool is_better(const Definition& found, const Definition& known) {
+  if (found.pattern != known.pattern) return found.pattern < known.pattern;
+  if (found.captures != known.captures) return found.captures > known.captures;
+  return found.nodes > known.nodes;
+}
+
+void append(std::string* packed, std::string_view string) {
+  packed->append(string);
+  packed->push_back('\0');
+}
+
+void blot(std::string* text, const std::vector<Range>& ranges) {
+  for (const Range& range : ranges) {
+    for (int32_t i = range.start; i < range.end; ++i) {
+      char& c = (*text)[i];
+      if (c != '\r' && c != '\n') c = '*';
+    }
+  }
+}
+
+}  // namespace
+
+void ChunkMemory::forget_old() {
+  ++round;
+  if (known.size() < 4'000) return;
+  std::erase_if(known, [&](const auto& entry) { return entry.second.used + kRoundsKept < round; });
+}
+
+void Facts::derive(std::string_view text, const Tables& tables, ChunkMemory* memory) {
+  memory_ = memory ? memory : &own_memory_;
+  text_ = text;
+  line_starts_ = line_starts(text);
+  choose_definitions(tables.definitions);
+  nest();
+  drop_repeated_values();
+  resolve_parameter_types(tables.parameters);
+  choose_references(tables.references, tables.clauses);
+  if (!grammar_.has_docstring_inside) attach_comments(tables.comments);
+  pack_imports(tables.clauses);
+  may_have_key_blocks_ = text.find(kKeyBlock) != text.npos;
+  masked_.clear();
+  cut();
+}
+
+// Of several matches for one name keeps that of the earliest pattern, then the fullest.
+void Facts::choose_definitions(const std::vector<Definition>& all) {
+  chosen_.clear();
+  for (const Definition& found : all) {
+    if (chosen_.empty() || chosen_.back()->name.start != found.name.start) {
+      chosen_.push_back(&found);
+    } else if (is_better(found, *chosen_.back())) {
+      chosen_.back() = &found;
+    }
+  }
+  const auto before = [](const Definition* a, const Definition* b) {
+    if (a->node.start != b->node.start) return a->node.start < b->node.start;
+    if (a->node.end != b->node.end) return a->node.end > b->node.end;
+    return a->name.start < b->name.start;
+  };
+  if (!std::is_sorted(chosen_.begin(), chosen_.end(), before)) {
+    std::sort(chosen_.begin(), chosen_.end(), before);
+  }
+}
+
+void Facts::nest() {
+  symbols_.clear();
+  std::vector<int32_t> around;  // rows of what is around, outermost first
+  for (const Definition* found : chosen_) {
+    while (!around.empty() && symbols_[around.back()].columns[kEnd] <= found->name.start) {
+      around.pop_back();
+    }
+    int32_t kind, parent;
+    if (!place(*found, around, &kind, &parent)) continue;
+    if (!is_in(grammar_.values, kind)) around.push_back(static_cast<int32_t>(symbols_.size()));
+    const int32_t last = std::max(found->node.start, found->node.end - 1);
+    symbols_.push_back({{found->name_number, kind, parent, found->node.start, found->node.end,
+                         found->shown.start, found->shown.end, found->signature.start,
+                         found->signature.end, found->docstring.start, found->docstring.end,
+                         line_of(line_starts_, found->node.start), line_of(line_starts_, last)},
+                        found->detail,
+                        found->owner});
+  }
+}
+
+// The final kind of a definition and the row of its container; false for local names.
+bool Facts::place(const Definition& found, const std::vector<int32_t>& around, int32_t* kind,
+                  int32_t* parent) const {
+  const int32_t inner = around.empty() ? -1 : symbols_[around.back()].columns[kKind];
+  *parent = around.empty() ? -1 : around.back();
+  *kind = found.kind;
+  if (found.kind == kMember) {
+    if (!found.is_own_receiver) return false;
+    for (auto row = around.rbegin(); row != around.rend(); ++row) {
+      if (!is_in(grammar_.containers, symbols_[*row].columns[kKind])) continue;
+      *kind = grammar_.field;
+      *parent = *row;
+      return true;
+    }
+    return false;
+  }
+  const bool in_type = inner >= 0 && is_in(grammar_.containers, inner) && inner != grammar_.module;
+  const bool belongs = in_type || found.owner >= 0;
+  if (is_in(grammar_.functions, found.kind)) {
+    *kind = belongs ? grammar_.method : grammar_.function;
+  } else if (found.kind == grammar_.variable || found.kind == grammar_.constant) {
+    if (inner >= 0 && is_in(grammar_.functions, inner)) return false;
+    if (belongs) *kind = grammar_.field;
+  } else if (found.kind == grammar_.field && !belongs) {
+    return false;
+  }
+  return true;
+}
+
+// Keeps the first assignment of each variable and field, with the first type that is known.
+void Facts::drop_repeated_values() {
+  const int32_t nothing = strings_->number(""), none = strings_->number("=None");
+  std::map<std::tuple<int32_t, int32_t, int32_t>, int32_t> first;  // by parent, name and owner
+  std::vector<int32_t> position(symbols_.size());
+  int32_t kept = 0;
+  for (size_t row = 0; row < symbols_.size(); ++row) {
+    Symbol& symbol = symbols_[row];
+    int32_t& parent = symbol.columns[kParent];
+    if (parent >= 0) parent = position[parent];
+    if (is_in(grammar_.values, symbol.columns[kKind])) {
+      const int32_t owner = symbol.owner >= 0 ? symbol.owner : nothing;
+      const auto [known, is_fresh] =
+          first.try_emplace({parent, symbol.columns[kName], owner}, kept);
+      if (!is_fresh) {
+        int32_t& detail = symbols_[known->second].detail;
+        if (detail == nothing || detail == none) detail = symbol.detail;
+        continue;
+      }
+    }
+    position[row] = kept;
+    if (static_cast<size_t>(kept) != row) symbols_[kept] = symbol;
+    ++kept;
+  }
+  symbols_.resize(kept);
+}
+
+// Gives `self.x = x` the type of the parameter x, declared before it in the same class.
+void Facts::resolve_parameter_types(const std::vector<Parameter>& parameters) {
+  std::unordered_map<int32_t, std::vector<const Parameter*>> declared;
+  bool is_ready = false;
+  for (Symbol& symbol : symbols_) {
+    const std::string_view detail = (*strings_)[symbol.detail];
+    if (detail.empty() || detail[0] != '=') continue;
+    if (!is_ready) {
+      for (const Parameter& parameter : parameters) declared[parameter.name].push_back(&parameter);
+      is_ready = true;
+    }
+    const int32_t parent = symbol.columns[kParent];
+    const int32_t low = parent >= 0 ? symbols_[parent].columns[kStart] : 0;
+    const auto& candidates = declared[strings_->number(detail.substr(1))];
+    const auto after = std::lower_bound(
+        candidates.begin(), candidates.end(), symbol.columns[kStart],
+        [](const Parameter* parameter, int32_t start) { return parameter->start < start; });
+    const bool fits = after != candidates.begin() && (*(after - 1))->start >= low;
+    symbol.detail = fits ? (*(after - 1))->type : strings_->number("");
+  }
+}
+
+// Of several roles of one identifier the most telling counts; what defines a symbol is no use.
+void Facts::choose_references(const std::vector<Reference>& all,
+                              const std::vector<Clause>& clauses) {
+  std::vector<int32_t> defined;
+  defined.reserve(symbols_.size());
+  for (const Symbol& symbol : symbols_) defined.push_back(symbol.columns[kNameStart]);
+  std::sort(defined.begin(), defined.end());
+  references_.clear();
+  auto definition = defined.begin();
+  for (const Reference& found : all) {
+    const int32_t start = found.node.start;
+    while (definition != defined.end() && *definition < start) ++definition;
+    if (definition != defined.end() && *definition == start) continue;
+    if (references_.empty() || references_.back().node.start != start) {
+      references_.push_back(found);
+      continue;
+    }
+    Reference& known = references_.back();
+    if (known.role < found.role ||
+        (known.role == found.role && found.node.end < known.node.end)) {
+      known = found;
+    }
+  }
+  const auto before = [](const Reference& use, int32_t at) { return use.node.start < at; };
+  for (const Clause& clause : clauses) {
+    auto use = std::lower_bound(references_.begin(), references_.end(), clause.statement.start,
+                                before);
+    for (; use != references_.end() && use->node.start < clause.statement.end; ++use) {
+      use->role = grammar_.import_role;
+    }
+  }
+}
+
+// Takes the comments on the lines just above a definition as its docstring.
+void Facts::attach_comments(const std::vector<Comment>& comments) {
+  struct Block {
+    Range range;
+    int32_t first;
+  };
+  std::unordered_map<int32_t, Block> by_last_line;
+  for (const Comment& comment : comments) {
+    const Range range = comment.node;
+    const int32_t first = line_of(line_starts_, range.start);
+    const int32_t line_start = line_starts_[first];
+    if (!trimmed(text_.substr(line_start, range.start - line_start)).empty()) continue;
+    const int32_t last = line_of(line_starts_, std::max(range.start, range.end - 1));
+    by_last_line[last] = {range, first};
+  }
+  if (by_last_line.empty()) return;
+  for (Symbol& symbol : symbols_) {
+    auto block = by_last_line.find(symbol.columns[kStartLine] - 1);
+    if (block == by_last_line.end()) continue;
+    symbol.columns[kDocstringEnd] = block->second.range.end;
+    while (block != by_last_line.end()) {
+      symbol.columns[kDocstringStart] = block->second.range.start;
+      block = by_last_line.find(block->second.first - 1);
+    }
+  }
+}
+
+// One row a clause, those of one statement with the same module put together.
+void Facts::pack_imports(const std::vector<Clause>& clauses) {
+  struct Merged {
+    const Clause* clause;
+    bool star;
+    std::vector<std::pair<int32_t, int32_t>> names;
+  };
+  imports.clear();
+  packed_imports.clear();
+  for (size_t first = 0, last; first < clauses.size(); first = last) {
+    const Range statement = clauses[first].statement;
+    std::vector<Merged> merged;
+    for (last = first; last < clauses.size(); ++last) {
+      const Clause& clause = clauses[last];
+      if (clause.statement.start != statement.start) break;
+      const auto known = std::find_if(merged.begin(), merged.end(), [&](const Merged& other) {
+        return !grammar_.imports_are_split && other.clause->module == clause.module &&
+               other.clause->level == clause.level && other.clause->binds == clause.binds;
+      });
+      Merged& one = known != merged.end() ? *known : merged.emplace_back(Merged{&clause, false, {}});
+      one.star = one.star || clause.star;
+      const std::pair<int32_t, int32_t> pair(clause.imported, clause.here);
+      if (clause.imported >= 0 &&
+          std::find(one.names.begin(), one.names.end(), pair) == one.names.end()) {
+        one.names.push_back(pair);
+      }
+    }
+    for (const Merged& one : merged) {
+      imports.insert(imports.end(), {statement.start, statement.end, one.clause->level, one.star,
+                                     static_cast<int32_t>(one.names.size())});
+      append(&packed_imports, (*strings_)[one.clause->module]);
+      append(&packed_imports, (*strings_)[one.clause->binds]);
+      for (const auto& [imported, here] : one.names) {
+        append(&packed_imports, (*strings_)[imported]);
+        append(&packed_imports, (*strings_)[here]);
+      }
+    }
+  }
+}
+
+void Facts::mask_blocks(const std::vector<Range>& blocks) {
+  masked_.assign(text_);
+  blot(&masked_, blocks);
+  cut();
+}
+
+void Facts::cut() {
+  std::vector<int32_t> cuts;
+  const auto holds = [&](int32_t row) {
+    return row < 0 || is_in(grammar_.containers, symbols_[row].columns[kKind]);
+  };
+  for (const Symbol& symbol : symbols_) {
+    const int32_t* columns = symbol.columns;
+    if (!is_in(grammar_.cutting, columns[kKind]) || !holds(columns[kParent])) continue;
+    int32_t line = columns[kStartLine];
+    if (columns[kDocstringStart] < columns[kDocstringEnd]) {
+      line = std::min(line, line_of(line_starts_, columns[kDocstringStart]));
+    }
+    cuts.push_back(line);
+  }
+  std::sort(cuts.begin(), cuts.end());
+  cuts.erase(std::unique(cuts.begin(), cuts.end()), cuts.end());
+  const std::string_view text = masked_.empty() ? text_ : std::string_view(masked_);
+  chunks_ = cut_chunks(text, line_starts_, cuts);
+  suspicious_.clear();
+  memory_->forget_old();
+  for (size_t number = 0; number < chunks_.size(); ++number) {
+    const Chunk& chunk = chunks_[number];
+    if (known_chunk(text.substr(chunk.start, chunk.end - chunk.start)).is_suspicious) {
+      suspicious_.push_back(static_cast<int32_t>(number));
+    }
+  }
+}
+
+const ChunkMemory::Known& Facts::known_chunk(std::string_view text) {
+  const auto [entry, is_fresh] = memory_->known.try_emplace(hash_of(text));
+  entry->second.used = memory_->round;
+  if (is_fresh) {
+    entry->second.terms = terms_.read(text);
+    entry->second.is_suspicious = triggers_.found_in(text);
+  }
+  return entry->second;
+}
+
+int32_t Facts::out_number(int32_t string) {
+  if (static_cast<size_t>(string) >= out_numbers_.size()) {
+    out_numbers_.resize(strings_->size(), -1);
+  }
+  int32_t& number = out_numbers_[string];
+  if (number < 0) {
+    number = static_cast<int32_t>(out_strings_.size());
+    out_strings_.push_back(string);
+  }
+  return number;
+}
+
+void Facts::finish(const std::vector<Range>& hidden) {
+  if (!hidden.empty()) {
+    if (masked_.empty()) masked_.assign(text_);
+    blot(&masked_, hidden);
+  }
+  const std::string_view text = masked_.empty() ? text_ : std::string_view(masked_);
+  out_numbers_.assign(strings_->size(), -1);
+  out_strings_.clear();
+  symbols.clear();
+  owners.clear();
+  references.clear();
+  chunks.clear();
+  chunk_terms.clear();
+  packed_names.clear();
+  packed_details.clear();
+  packed_owners.clear();
+  for (size_t row = 0; row < symbols_.size(); ++row) {
+    Symbol& symbol = symbols_[row];
+    symbols.push_back(out_number(symbol.columns[kName]));
+    symbols.insert(symbols.end(), symbol.columns + 1, symbol.columns + kWidth);
+    append(&packed_details, (*strings_)[symbol.detail]);
+    if (symbol.owner >= 0) {
+      owners.push_back(static_cast<int32_t>(row));
+      append(&packed_owners, (*strings_)[symbol.owner]);
+    }
+  }
+  references.reserve(3 * references_.size());
+  for (const Reference& use : references_) {
+    references.insert(references.end(), {out_number(use.name), use.node.start, use.role});
+  }
+  for (const Chunk& chunk : chunks_) {
+    const auto first = static_cast<int32_t>(chunk_terms.size() / 2);
+    for (const Term& term : known_chunk(text.substr(chunk.start, chunk.end - chunk.start)).terms) {
+      chunk_terms.insert(chunk_terms.end(), {out_number(term.name), term.count});
+    }
+    chunks.insert(chunks.end(), {chunk.start, chunk.end, chunk.start_line, chunk.end_line, first,
+                                 static_cast<int32_t>(chunk_terms.size() / 2)});
+  }
+  for (const int32_t string : out_strings_) append(&packed_names, (*strings_)[string]);
+}
+
+}  // namespace sopilka
