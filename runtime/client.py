@@ -63,6 +63,8 @@ class EngineClient(EngineDriver):
         self._starting: dict[int, asyncio.Future[None]] = {}
         self._last_id = 0
         self._is_closed = False
+        # What the host said when it welcomed us.
+        self._vocab_size, self._max_context, self._has_memory = 0, 0, False
 
     @classmethod
     async def open(cls, bundle: Path, config: EngineConfig, **options: Any) -> EngineClient:

@@ -197,9 +197,9 @@ class EngineHost:
                 client.tasks.add(task)
                 task.add_done_callback(client.tasks.discard)
             case "cancel":
-                generation = client.generations.get(field_of(message, "id", int))
-                if generation is not None:
-                    generation.cancel()
+                found = client.generations.get(field_of(message, "id", int))
+                if found is not None:
+                    found.cancel()
             case "put":
                 key = field_of(message, "key", str)
                 try:

@@ -14,7 +14,14 @@ from typing import Any
 import psutil
 import pytest
 
-from runtime import BundleError, EngineClosed, EngineConfig, ModelLoadError, build_engine
+from runtime import (
+    BundleError,
+    EngineClosed,
+    EngineConfig,
+    ModelLoadError,
+    SamplingParams,
+    build_engine,
+)
 from runtime.async_engine import InlineEngine
 from runtime.client import EngineClient
 from runtime.endpoint import EndpointError, address_of, connect, host_name, runtime_directory
@@ -98,13 +105,13 @@ async def test_it_leaves_when_nobody_needs_it(bundle: Path, place: Path) -> None
 
 async def test_a_killed_host_fails_what_it_did_and_comes_back(bundle: Path, place: Path) -> None:
     request, continuation = known(0)
+    long = replace(request, sampling=SamplingParams(max_tokens=100))
     restarted = []
     async with await opened(bundle) as client:
         client.on_restart = lambda: restarted.append(client.status.memory_documents)
         for kill in range(3):
             (process,) = hosts(place)
-            async with client.generate(request) as generation:
-                await anext(generation)
+            async with client.generate(long) as generation:
                 process.send_signal(signal.SIGKILL)
                 with pytest.raises(EngineClosed, match="the next request starts it again"):
                     await generation.result()
