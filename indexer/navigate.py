@@ -21,6 +21,7 @@ from indexer.facts import CONTAINERS, ROLE_NUMBER, FileFacts, Kind, Role, Symbol
 from indexer.files import closeness
 from indexer.language import languages
 from indexer.meaning import LocalName, Meaning, Meanings, Source
+from indexer.named import module_at, name_at, places_of
 from indexer.repository import Repository
 from indexer.resolve import Module
 
@@ -95,7 +96,7 @@ class Navigator:
             return []
         node = self._node(source, offset)
         if node is None:
-            return self._module_of_string(source, offset)
+            return self._module_of_string(source, offset) or self._by_facts(source, offset)
         meaning = self.meanings.of_name(source, node)
         if meaning is not None:
             return self._targets(meaning)
@@ -128,6 +129,39 @@ class Navigator:
                     modules = self.resolver.modules(source.path, clause)
                     return [Target(module, 0, 0, 0, 0, None) for module in modules[:1]]
         return []
+
+    def _by_facts(self, source: Source, offset: int) -> list[Target]:
+        """What a name means that is none to the grammar, or the file that is named there."""
+        facts = source.facts
+        number = module_at(facts, source.text, offset)
+        if number is not None:
+            modules = self.resolver.modules(source.path, facts.imports[number])
+            return [Target(module, 0, 0, 0, 0, None) for module in modules[:1]]
+        name = name_at(facts, offset)
+        if name is None:
+            return []
+        meaning = self.resolver.name(source.path, name)
+        if isinstance(meaning, Symbol):
+            return [_target(meaning, True)]
+        found = self._repository.table.definitions_of(name)
+        near = sorted(found, key=lambda symbol: (closeness(symbol.path, source.path), symbol.start))
+        return [_target(symbol, False) for symbol in near[:MAX_CANDIDATES]]
+
+    def _places_by_facts(self, source: Source, offset: int, everywhere: bool) -> list[Occurrence]:
+        """Where such a name stands, in the same file or in all; none of them is certain."""
+        name = name_at(source.facts, offset)
+        if name is None:
+            return []
+        paths = self._repository.table.paths_using(name) | {source.path} if everywhere else ()
+        others = sorted(set(paths) - {source.path}, key=lambda other: closeness(other, source.path))
+        found: list[Occurrence] = []
+        for path in (source.path, *others):
+            facts = self._repository.table.facts(path)
+            if facts is None or (path != source.path and not languages()[facts.language].is_data):
+                continue
+            for start, end, role in places_of(facts, name):
+                found.append(Occurrence(path, start, end, role, path == source.path))
+        return found
 
     def _parameter(self, source: Source, node: tree_sitter.Node) -> Target | None:
         """The parameter that a keyword argument names."""
@@ -175,8 +209,8 @@ class Navigator:
         """Where the file itself names what is named at an offset, in the order of the text."""
         source = self.source(path)
         node = self._node(source, offset) if source is not None else None
-        if source is None or node is None:
-            return []
+        if source is None or node is None or source.language.is_data:
+            return self._places_by_facts(source, offset, False) if source is not None else []
         wanted = self._wanted(source, node)
         return self._in_source(source, wanted)
 
@@ -186,8 +220,9 @@ class Navigator:
         """Where the workspace names what is named at an offset: this file first, then others."""
         source = self.source(path)
         node = self._node(source, offset) if source is not None else None
-        if source is None or node is None:
-            return []
+        if source is None or node is None or source.language.is_data:
+            places = self._places_by_facts(source, offset, True) if source is not None else []
+            return [one for one in places if include_definition or one.role != "definition"]
         wanted = self._wanted(source, node)
         found: list[Occurrence] = []
         for other in self._paths(source.path, wanted):
