@@ -1,4 +1,4 @@
-"""A crawl with a store finds what a crawl without one finds, whatever was done to files and store."""
+"""A crawl with a store finds what one without it finds, whatever happened to files and store."""
 
 from __future__ import annotations
 
