@@ -14,6 +14,7 @@ from indexer.definitions import VALUES
 from indexer.facts import KIND, KIND_NUMBER, NAME, TYPES, Import, Kind, Symbol
 from indexer.files import FileTable, closeness, name_of, parent_of
 from indexer.language import Language, languages
+from indexer.mixins import mixed_in
 from indexer.outline import Outlines
 from indexer.symbol_table import SymbolTable
 
@@ -204,10 +205,14 @@ class Resolver:
         if key not in self._bases:
             self._bases[key] = []  # ends circles such as class A(A.B)
             targets = [self.in_scope(cls, name) for name in cls.detail.split()]
+            names = mixed_in(self._language(cls.path), self._outlines.get(cls.path), cls)
+            mixins = [self.in_scope(cls, name) for name in names]
             self._bases[key] = [
                 target
-                for target in targets
-                if isinstance(target, Symbol) and target.kind in TYPES and target != cls
+                for target in targets + mixins
+                if isinstance(target, Symbol)
+                and (target.kind in TYPES or (target.kind is Kind.MODULE and target in mixins))
+                and target != cls
             ]
         return self._bases[key]
 
