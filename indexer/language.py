@@ -12,13 +12,13 @@ import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any
 
 import tree_sitter
 
+import indexer.languages
 from indexer.definitions import CUTTING, FUNCTIONS, VALUES
 from indexer.facts import CONTAINERS, KINDS, ROLES
 from indexer.native import Grammar, check_trees, language_pointer
@@ -52,6 +52,7 @@ class Language:
     member_mark: str  # a character besides the dot that members stand behind: Lua's colon, or ""
     is_data: bool  # what it holds is no code and stands behind code in searches
     max_bytes: int | None  # a file on disk with more is data, not worth knowing; None: any size
+    mixins: bool  # whether an import inside of a class gives it more bases: PHP's traits
     implicit_members: bool  # whether a bare name may be a member of the class around
 
     @property
@@ -102,10 +103,15 @@ class Language:
 @cache
 def languages() -> MappingProxyType[str, Language]:
     """All languages by name."""
-    folders = resources.files("indexer.languages").iterdir()
+    folders = [folder for place in folders_of_languages() for folder in place.iterdir()]
     tables = [folder for folder in folders if (folder / "language.toml").is_file()]
     found = [_read_language(folder) for folder in sorted(tables, key=lambda folder: folder.name)]
     return MappingProxyType({language.name: language for language in found})
+
+
+def folders_of_languages() -> list[Path]:
+    """The folders that hold those of languages: ours, and any that were added to the package."""
+    return [Path(place) for place in indexer.languages.__path__]
 
 
 def language_of(path: str, client_id: str | None = None) -> Language | None:
@@ -130,7 +136,7 @@ def _lookup() -> tuple[dict[str, Language], dict[str, Language], dict[str, Langu
     )
 
 
-def _read_language(folder: Traversable) -> Language:
+def _read_language(folder: Path) -> Language:
     table: dict[str, Any] = tomllib.loads((folder / "language.toml").read_text("utf-8"))
     try:
         return Language(
@@ -151,6 +157,7 @@ def _read_language(folder: Traversable) -> Language:
             member_mark=table.get("member_mark", ""),
             is_data=table.get("data", False),
             max_bytes=table.get("max_bytes"),
+            mixins=table.get("mixins", False),
             implicit_members=table.get("implicit_members", False),
         )
     except KeyError as missing:
@@ -173,7 +180,9 @@ def _query(
 
 def _source(folders: tuple[str, ...], name: str) -> bytes:
     """The query files of that name; a pattern of an earlier folder counts before later ones."""
-    files = [resources.files("indexer.languages") / folder / "queries" / name for folder in folders]
+    files = [
+        place / folder / "queries" / name for folder in folders for place in folders_of_languages()
+    ]
     return b"\n".join(file.read_bytes() for file in files if file.is_file())
 
 

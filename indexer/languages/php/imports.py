@@ -14,6 +14,8 @@ INCLUDE = re.compile(r"(?:include|require)(?:_once)?\b")
 STRING = re.compile(r"[\"']([^\"'$]+\.\w+)[\"']")
 WORD = re.compile(r"^(?:function|const)\s+", re.IGNORECASE)
 ALIAS = re.compile(r"\s+as\s+", re.IGNORECASE)
+RESOLUTION = re.compile(r"(?<![\\\s])\s*\{.*", re.DOTALL)
+"""What follows the names of traits: which of their methods count."""
 COMMA = re.compile(r",(?![^{]*\})")
 """A comma that is not inside braces."""
 HERE = 1
@@ -29,6 +31,7 @@ def split(statement: str) -> list[Clause]:
         here = "__DIR__" in statement or "dirname(__FILE__)" in statement
         return [(path.group(1).lstrip("/") if here else path.group(1), HERE * here, (), "", True)]
     text = COMMENT.sub(" ", statement).strip().rstrip(";").partition(" ")[2]
+    text = RESOLUTION.sub("", text)
     return [clause for part in COMMA.split(text) for clause in _clauses(part.strip())]
 
 

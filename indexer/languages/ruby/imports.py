@@ -13,8 +13,18 @@ STATEMENT = re.compile(
 )
 
 
+MIXIN = re.compile(r"(?:include|extend|prepend)\b[\s(]*([A-Z][\w:]*(?:\s*,\s*[A-Z][\w:]*)*)")
+
+
 def split(statement: str) -> list[tuple[str, int, tuple[tuple[str, str], ...], str, bool]]:
-    """A required file is taken whole; `require_relative` has level 1, `autoload` names one."""
+    """A required file is taken whole; `require_relative` has level 1, `autoload` names one.
+
+    `include`, `extend` and `prepend` name modules without a file.
+    """
+    mixed = MIXIN.match(statement)
+    if mixed is not None:
+        names = [name.strip() for name in mixed.group(1).split(",")]
+        return [("", 0, tuple((name, name.rpartition(":")[2]) for name in names), "", False)]
     match = STATEMENT.match(statement)
     if match is None:
         return []

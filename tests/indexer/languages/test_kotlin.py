@@ -130,7 +130,7 @@ field Registry.all <mutableListOf> | val all = mutableListOf<Item>()
 method Registry.visit <Boolean> | override fun visit(what: Item): Bool
 class Plain | abstract class Plain
 method String.shorten <String> | fun String.shorten(length: Int = LIM | /** Trims. */
-variable initial <Char> | val Person<*>.initial: Char
+field Person.initial <Char> | val Person<*>.initial: Char
 method List.joined <List T> | infix fun <T> List<T>.joined(other:
 function run | internal inline fun <reified T> run(
 function run.visit | override fun visit(what: Item)\

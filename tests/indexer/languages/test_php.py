@@ -22,6 +22,8 @@ require_once __DIR__ . '/legacy.php';
 
 class Main extends §Basis
 {
+    use §Loud;
+
     private Store $store;
 
     public function run(§Person $who): void
@@ -33,6 +35,7 @@ class Main extends §Basis
         $made = new §Person('x');
         $made->§name;
         $this->§log(§Mood::§Good);
+        $this->§shout();
         §old();
         Person::§make()->§full(2);
     }
@@ -42,6 +45,11 @@ class Main extends §Basis
 namespace App;
 
 abstract class Basis { protected function log(string $text): void {} }
+-- src/Loud.php --
+<?php
+namespace App;
+
+trait Loud { public function shout(): void {} }
 -- src/Store.php --
 <?php
 namespace App;
@@ -137,7 +145,9 @@ from 'App\\\\Tools'
 from 'App\\\\Tools'
     trim_all, MIN
 from .'legacy.php' star
-from 'other.inc.php' star\
+from 'other.inc.php' star
+from ''
+    Loud, Quiet\
 """),
     )
 
@@ -157,34 +167,40 @@ def test_statements() -> None:
     assert split("require_once __DIR__ . '/a.php'") == [("a.php", 1, (), "", True)]
     assert split("include('a/b.inc')") == [("a/b.inc", 0, (), "", True)]
     assert split("require $path") == []
+    assert split("use Loud, Quiet { Loud::shout insteadof Quiet; }") == [
+        ("", 0, (("Loud", "Loud"),), "", False),
+        ("", 0, (("Quiet", "Quiet"),), "", False),
+    ]
 
 
 def test_roles_of_references() -> None:
     assert uses("shop.php", Role.ATTRIBUTE, Role.TYPE, Role.CALL) == snapshot("""\
-attribute: Green MAX Red count id items name shout store
+attribute: Green MAX Red count id items name store
 call: Registry Store add all array_map close define full helper run static strtoupper substr
 title
-type: Base Called Countable Entity Failure Fast IOException Item Loud Named Other Override
-Person Quiet Registry Store self static\
+type: Base Called Countable Entity Failure Fast IOException Item Named Other Override Person
+Registry Store self static\
 """)
 
 
 def test_meanings_across_files() -> None:
     assert meanings(PROGRAM) == snapshot("""\
 Basis: src/Basis.php:4:Basis
+Loud: src/Loud.php:4:Loud
 Person: lib/Person.php:4:Person
 full: lib/more.php:4:full
 Known: lib/more.php:5:Registry
 all: lib/more.php:5:all
 helper: lib/tools.php:5:helper
 LIMIT: lib/tools.php:4:LIMIT
-store->: src/Main.php:12:store
+store->: src/Main.php:14:store
 get: src/Store.php:4:get
 Person: lib/Person.php:4:Person
 name: lib/Person.php:6:name
 log: src/Basis.php:4:log
 Mood: lib/more.php:6:Mood
 Good: lib/more.php:6:Good
+shout: src/Loud.php:4:shout
 old: src/legacy.php:2:old
 make: lib/Person.php:7:make
 full: lib/more.php:4:full\

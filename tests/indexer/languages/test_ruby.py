@@ -16,6 +16,8 @@ require_relative "basis"
 
 module App
   class Main < §Basis
+    include §Loud
+
     def initialize(store)
       @store = Store.new
       @who = store
@@ -30,6 +32,8 @@ module App
       §log("x")
       §Model::§Registry.§all
       self.§run
+      §shout
+      made.§whisper
     end
   end
 end
@@ -48,6 +52,7 @@ end
 -- lib/app/person.rb --
 module App
   class Person < Base
+    extend Model::Quiet
     attr_reader :name
   end
 end
@@ -62,6 +67,18 @@ module App
   module Model
     class Registry
       def self.all; end
+    end
+  end
+end
+-- lib/app/loud.rb --
+module App
+  module Loud
+    def shout; end
+  end
+
+  module Model
+    module Quiet
+      def whisper; end
     end
   end
 end
@@ -129,7 +146,13 @@ from 'set' star
 from .'base/named' star
 from .'./store' star
 from 'app/cache'
-    Cache\
+    Cache
+from ''
+    Comparable
+from ''
+    Enumerable, Forwardable
+from ''
+    Loud\
 """),
     )
 
@@ -141,14 +164,17 @@ def test_statements() -> None:
     assert split("require_relative '../a'") == [("../a", 1, (), "", True)]
     assert split("autoload :Cache, 'a/cache'") == [("a/cache", 0, (("Cache", "Cache"),), "", False)]
     assert split('require "#{name}"') == []
+    assert split("include Comparable, Foo::Bar") == [
+        ("", 0, (("Comparable", "Comparable"), ("Foo::Bar", "Bar")), "", False)
+    ]
+    assert split("extend self") == []
 
 
 def test_roles_of_references() -> None:
     assert uses("shop.rb", Role.ATTRIBUTE, Role.TYPE, Role.CALL) == snapshot("""\
 attribute: Person Shop count name store
 call: alias_method attr_accessor attr_reader attr_writer block_given? define_method delegate
-each extend freeze full helper include make message name new nil? prepend private puts raise run
-to_s upcase warn zero?
+each freeze full helper make message name new nil? private puts raise run to_s upcase warn zero?
 type: IOError Named Person\
 """)
 
@@ -156,15 +182,18 @@ type: IOError Named Person\
 def test_meanings_across_files() -> None:
     assert meanings(PROGRAM) == snapshot("""\
 Basis: lib/app/basis.rb:2:Basis
+Loud: lib/app/loud.rb:2:Loud
 get: lib/app/store.rb:3:get
 Person: lib/app/person.rb:2:Person
 full: lib/app/base.rb:3:full
-name: lib/app/person.rb:3:name
+name: lib/app/person.rb:4:name
 helper: lib/app/tools.rb:2:helper
 LIMIT: lib/app/tools.rb:1:LIMIT
 log: lib/app/basis.rb:3:log
-Model: lib/app/model/registry.rb:2:Model
+Model: lib/app/loud.rb:6:Model
 Registry: lib/app/model/registry.rb:3:Registry
 all: lib/app/model/registry.rb:4:all
-run: lib/app/main.rb:11:run\
+run: lib/app/main.rb:13:run
+shout: lib/app/loud.rb:3:shout
+whisper: lib/app/loud.rb:8:whisper\
 """)

@@ -85,6 +85,14 @@
   (property_declaration (multi_variable_declaration
     (variable_declaration . (identifier) @name @receiver)))) @definition.member
 (property_declaration
+  [(user_type) @owner (nullable_type (user_type) @owner)]
+  .
+  (variable_declaration
+    .
+    (identifier) @name
+    [(user_type) (nullable_type) (function_type) (parenthesized_type)]? @type)
+  [(getter) (setter)]? @body) @definition.variable
+(property_declaration
   (modifiers (property_modifier "const"))
   (variable_declaration
     .

@@ -69,7 +69,7 @@
 (ERROR "enum" . (name) @name) @definition.enum
 (ERROR "function" . (name) @name @definition.function)
 
-(namespace_use_declaration) @import
+[(namespace_use_declaration) (use_declaration)] @import
 (include_expression) @import
 (include_once_expression) @import
 (require_expression) @import

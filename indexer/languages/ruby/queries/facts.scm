@@ -111,6 +111,21 @@
   method: (identifier) @_require
   arguments: (argument_list . (simple_symbol) (string (string_content)))
   (#eq? @_require "autoload")) @import
+(call
+  !receiver
+  method: (identifier) @_mix
+  arguments: (argument_list [(constant) (scope_resolution)])
+  (#eq? @_mix "include")) @import
+(call
+  !receiver
+  method: (identifier) @_mix
+  arguments: (argument_list [(constant) (scope_resolution)])
+  (#eq? @_mix "extend")) @import
+(call
+  !receiver
+  method: (identifier) @_mix
+  arguments: (argument_list [(constant) (scope_resolution)])
+  (#eq? @_mix "prepend")) @import
 (comment) @comment
 
 ; References. Of two patterns for the same node the more telling role counts.
