@@ -33,7 +33,7 @@ MOST_WAITING = 50_000
 """Of a folder with more files than this the rest is listed again later."""
 GONE_AT_A_TIME = 256
 STORED_AT_A_TIME = 32
-INLINE_BYTES = 20_000
+INLINE_BYTES = 200_000
 """Changed files of less than this together are read in the crawling thread, at once."""
 BATCHES_AHEAD = 8
 MOST_OVERTAKEN = 10_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from indexer.costs import Costs
 from indexer.ignore import Rules
-from indexer.source import Extracted, FactsSource
+from indexer.source import Extracted, FactsSource, too_long
 from indexer.walk import Listing
 from indexer.worker import (
     Reply,
@@ -30,10 +30,6 @@ MAX_DEATHS = 3
 REPLIES_WAITING = 4
 """A worker waits once so many replies of each are not yet taken."""
 MOMENT = 0.2
-
-
-def too_long(seconds: float) -> str:
-    return f"it kept a worker process busy for too long: more than {seconds:g} s"
 
 
 @dataclass(frozen=True, slots=True)

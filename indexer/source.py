@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from indexer.config import IndexConfig
 from indexer.costs import Costs
-from indexer.extract import digest_of, extract
+from indexer.extract import TooSlow, digest_of, extract
 from indexer.facts import FileFacts
 from indexer.ignore import Rules
 from indexer.known import UNKNOWN, state_of
 from indexer.language import language_of
+from indexer.native import NativeError
 from indexer.store import Store
 from indexer.walk import Listing, list_folder, read_allowed
 
@@ -25,6 +26,11 @@ class Extracted:
     facts: FileFacts | None
     reason: str
     state: int
+
+
+def too_long(seconds: float) -> str:
+    """Why a file is left out that takes more time than a file may."""
+    return f"it kept a worker process busy for too long: more than {seconds:g} s"
 
 
 class FactsSource:
@@ -85,9 +91,13 @@ class FactsSource:
             facts = self._facts_of_text(path, language.name, text)
             if facts is None:
                 with self.costs.phase("extract"):
-                    facts = extract(path, language, text)
+                    facts = extract(path, language, text, rules.config.max_file_seconds)
             self._fresh.append((path, state, facts, ""))
             return Extracted(path, facts, "", state)
+        except TooSlow:
+            reason = too_long(rules.config.max_file_seconds)
+        except NativeError as error:
+            reason = str(error)  # which says what to do
         except MemoryError:
             reason = "its facts need more memory than a worker may take"
         except Exception as error:
