@@ -30,6 +30,7 @@ class SymbolTable:
         self._facts: list[FileFacts | None] = []  # by owner
         self._outdated: dict[int, int] = {}  # how many entries of an owner hold no more
         self._symbol_count = 0
+        self._reference_count = 0
         # Of the file that changed last, which is likely to change next.
         self._latest: tuple[FileFacts | None, NDArray[np.int32]] = (None, np.empty(0, np.int32))
 
@@ -40,7 +41,7 @@ class SymbolTable:
         for facts in files:
             noted.append(_noted(facts, numbers[first:]))
             first += facts.packed_names.count(b"\0")
-            self._symbol_count += facts.symbol_count
+            self._count(facts, 1)
         self._enter(files, noted)
 
     def _enter(self, files: Sequence[FileFacts], noted: list[NDArray[np.int32]]) -> None:
@@ -64,7 +65,8 @@ class SymbolTable:
         owner = self._owners[facts.path]
         old = self._facts[owner]
         assert old is not None
-        self._symbol_count += facts.symbol_count - old.symbol_count
+        self._count(old, -1)
+        self._count(facts, 1)
         had = self._latest[1] if self._latest[0] is old else _noted(old, before)
         has = _noted(facts, after)
         self._latest = (facts, has)
@@ -84,7 +86,11 @@ class SymbolTable:
 
     def remove(self, path: str) -> None:
         """Forgets a known file."""
-        self._symbol_count -= self._leave(path).symbol_count
+        self._count(self._leave(path), -1)
+
+    def _count(self, facts: FileFacts, times: int) -> None:
+        self._symbol_count += times * facts.symbol_count
+        self._reference_count += times * facts.reference_count
 
     def _leave(self, path: str) -> FileFacts:
         owner = self._owners.pop(path)
@@ -183,6 +189,10 @@ class SymbolTable:
     @property
     def symbol_count(self) -> int:
         return self._symbol_count
+
+    @property
+    def reference_count(self) -> int:
+        return self._reference_count
 
     @property
     def nbytes(self) -> int:
