@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import tree_sitter
 
-from indexer import syntax
+from indexer import evidence, syntax
 from indexer.bindings import Binding, Bindings, Local, outermost_scope
 from indexer.facts import (
     CONTAINERS,
@@ -246,11 +246,23 @@ class Meanings:
         if syntax.WRAPPER.search(node.type):
             inner = next((child for child in node.named_children), None)
             return self.of_value(source, inner, depth + 1) if inner is not None else None
+        for operand in evidence.operands(node):
+            found = self.of_value(source, operand, depth + 1)
+            if found is not None:
+                return found
+        collection = evidence.container_of(node)
+        if collection is not None:
+            return self.element_of(source, collection, depth + 1)
         if syntax.TEXT_NODE.search(node.type):
             return None
         last = syntax.last_name(node)
         if last is None or (last.end_byte != node.end_byte and "generic" not in node.type):
             return None
+        tested = evidence.tested_type(node)
+        if tested is not None:
+            narrowed = self.of_type(source, tested)
+            if narrowed is not None:
+                return narrowed
         meaning = self.of_name(source, last, depth + 1)
         if isinstance(meaning, LocalName):
             return self.type_of_local(source, meaning.local, depth + 1)
@@ -297,7 +309,87 @@ class Meanings:
         declared, value = syntax.declaration_of(node)
         if declared is not None:
             return self.of_type(source, declared)
-        return self.of_value(source, value, depth + 1) if value is not None else None
+        if value is not None:
+            return self.of_value(source, value, depth + 1)
+        loop = evidence.looped_over(node)
+        return self._of_loop(source, *loop, depth + 1) if loop is not None else None
+
+    def _of_loop(
+        self, source: Source, values: tree_sitter.Node, position: int, depth: int
+    ) -> Symbol | None:
+        """The class of a loop's variable: of elements, of an enumeration's second name."""
+        if syntax.CALL_NODE.search(values.type):
+            callee = syntax.callee_of(values)
+            called = syntax.text_of(callee) if callee is not None else ""
+            if called == "enumerate":
+                inner = evidence.first_argument(values)
+                known = inner is not None and position == 1
+                return self.element_of(source, inner, depth) if inner and known else None
+            if called.endswith(".items") and position == 0:
+                return None
+        return self.element_of(source, values, depth)
+
+    def element_of(self, source: Source, node: tree_sitter.Node, depth: int) -> Symbol | None:
+        """The class of what a collection holds, as far as annotations and literals tell."""
+        if depth > MAX_DEPTH:
+            return None
+        if syntax.CALL_NODE.search(node.type):
+            return self._element_of_call(source, node, depth)
+        if node.type in ("list", "tuple", "set", "array", "list_comprehension"):
+            first = node.child_by_field_name("body") or next(iter(node.named_children), None)
+            value = self.of_value(source, first, depth + 1) if first is not None else None
+            return self.resolver.class_of(value) if isinstance(value, Symbol) else None
+        last = syntax.last_name(node)
+        meaning = self.of_name(source, last, depth + 1) if last is not None else None
+        if isinstance(meaning, LocalName):
+            return self._element_of_local(source, meaning.local, depth + 1)
+        return self.resolver.element_of(meaning) if isinstance(meaning, Symbol) else None
+
+    def _element_of_call(self, source: Source, node: tree_sitter.Node, depth: int) -> Symbol | None:
+        callee = syntax.callee_of(node)
+        last = syntax.last_name(callee) if callee is not None else None
+        if callee is None or last is None:
+            return None
+        called = syntax.text_of(last)
+        argument = evidence.first_argument(node)
+        if callee == last and called in evidence.SAME_ELEMENTS:
+            return self.element_of(source, argument, depth + 1) if argument is not None else None
+        meaning = self.of_name(source, last, depth + 1)
+        if isinstance(meaning, Symbol):
+            return self.resolver.element_of(meaning)
+        receiver = syntax.receiver_of(last)
+        if receiver is not None and called in evidence.HANDS_ON:
+            return self.element_of(source, receiver, depth + 1)
+        return None
+
+    def _element_of_local(self, source: Source, local: Local, depth: int) -> Symbol | None:
+        for binding in local.bindings:
+            node = source.root.descendant_for_byte_range(binding.start, binding.end)
+            declared, value = syntax.declaration_of(node) if node is not None else (None, None)
+            if declared is not None:
+                return self._argument_of_type(source, declared)
+            found = self.element_of(source, value, depth) if value is not None else None
+            if found is not None:
+                return found
+        return None
+
+    def _argument_of_type(self, source: Source, node: tree_sitter.Node) -> Symbol | None:
+        """The last class in a type such as `dict[str, Store]` or `Store[]`."""
+        text = syntax.text_of(node)[:200]
+        names = DOTTED.findall(text)
+        if len(names) < 2 and "[]" not in text:
+            return None
+        for dotted in reversed(names):
+            parts = re.split(r"\.|::|\\", dotted)
+            if TRANSPARENT.search(parts[-1]):
+                continue
+            first = self.plain(source, parts[0], node.start_byte)
+            if first is None or isinstance(first, LocalName):
+                continue
+            target = self.resolver.chain(source.path, parts, first)
+            if isinstance(target, Symbol):
+                return self.resolver.class_of(target) or target
+        return None
 
     def of_type(self, source: Source, node: tree_sitter.Node) -> Symbol | None:
         """The class that a written type names; None for collections and unknown types."""

@@ -23,7 +23,7 @@ PACKAGES = ("package", "namespace")
 """Kinds of visibility in which the files of a package declare it, wherever they lie."""
 OPEN = frozenset({Kind.MODULE, Kind.KEY})
 """Kinds of containers whose contents are known in the whole file: namespaces, keys of data."""
-ITSELF = frozenset(("self", "static", "Self"))
+ITSELF = frozenset(("self", "static", "Self", "cls", "this"))
 """Types that mean the type around."""
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 MANY_MODULES = 4
@@ -62,6 +62,7 @@ class Resolver:
         self._exports: dict[tuple[str, str], Target | None] = {}
         self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
         self._classes: dict[tuple[str, int], Symbol | None] = {}
+        self._elements: dict[tuple[str, int], Symbol | None] = {}
         self._bases: dict[tuple[str, int], list[Symbol]] = {}
         self._declaring: dict[str, frozenset[str]] = {}
         self._taken_apart: dict[tuple[str, Import], Symbol | None] = {}
@@ -122,6 +123,27 @@ class Resolver:
                     return found
         return symbol if symbol.kind in TYPES or self._has_members(symbol) else None
 
+    def element_of(self, symbol: Symbol) -> Symbol | None:
+        """The class of what a symbol holds or hands out many of: `Store` of `list[Store]`."""
+        key = (symbol.path, symbol.index)
+        if key not in self._elements:
+            self._elements[key] = None  # ends circles such as a class whose __iter__ gives itself
+            self._elements[key] = self._element_of(symbol)
+        return self._elements[key]
+
+    def _element_of(self, symbol: Symbol) -> Symbol | None:
+        names = symbol.detail.split()
+        if symbol.kind in TYPES:  # a class that says what going through it gives
+            step = self.member(symbol, "__iter__") or self.member(symbol, "__getitem__")
+            return self.element_of(step) if step is not None and step.detail else None
+        for name in reversed(names[1:]):
+            target = self._around(symbol) if name in ITSELF else self.in_scope(symbol, name)
+            found = self.class_of(target) if isinstance(target, Symbol) else None
+            if found is not None:
+                return found
+        whole = self.in_scope(symbol, names[0]) if len(names) == 1 else None
+        return self.element_of(whole) if isinstance(whole, Symbol) and whole != symbol else None
+
     def _has_members(self, symbol: Symbol) -> bool:
         """Whether something is an object with members of its own: a table, a constructor."""
         outline = self._outlines.get(symbol.path)
@@ -143,6 +165,9 @@ class Resolver:
     def in_scope(self, symbol: Symbol, dotted: str) -> Target | None:
         """What a dotted name means where a symbol is defined: its siblings, then the file."""
         parts = dotted.replace("::", ".").split(".")
+        if parts[0] in ITSELF and len(parts) > 1:
+            own = self._around(symbol)
+            return self.chain(symbol.path, parts, own) if own is not None else None
         outline = self._outlines.get(symbol.path)
         around = symbol.parent
         while outline is not None and around >= 0:

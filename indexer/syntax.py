@@ -11,8 +11,10 @@ import re
 import tree_sitter
 
 WORD_BYTES = re.compile(rb"[\w$\x80-\xff]+")
-SIGIL_NODE = re.compile(r"^instance_variable$|^class_variable$|^simple_symbol$")
-"""Names of Ruby that begin with a sign: `@name`, `@@name`, `:name`."""
+SIGIL_NODE = re.compile(
+    r"^instance_variable$|^class_variable$|^simple_symbol$|^private_property_identifier$"
+)
+"""Names that begin with a sign: `@name`, `@@name` and `:name` of Ruby, `#name` of JavaScript."""
 NAME_NODE = re.compile(
     r"identifier|^constant$|^name$|^variable_name$|^word$|^type$|" + SIGIL_NODE.pattern
 )
@@ -50,7 +52,7 @@ def word_at(text: bytes, offset: int) -> tuple[int, int] | None:
     low = offset
     while low > 0 and WORD_BYTES.match(text, low - 1, low):
         low -= 1
-    match = WORD_BYTES.match(text, low)
+    match = WORD_BYTES.match(text, low + (text[low : low + 1] in (b"#", b"@")))
     return match.span() if match is not None else None
 
 

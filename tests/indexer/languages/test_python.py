@@ -11,6 +11,7 @@ from benchmarks.exactness import python_oracle
 from benchmarks.exactness.compare import Comparison, index_definitions
 from indexer import extract, language_of
 from tests.indexer.checks import check_symbols
+from tests.indexer.languages.checks import meanings
 
 
 def differences(text: bytes) -> dict[str, list[str]]:
@@ -112,3 +113,105 @@ def test_the_comparison_can_fail() -> None:
     comparison.add("a.py", expected.definitions, found)
     assert comparison.differences == {"missed: variable": 1, "only in the index: variable": 1}
     assert (comparison.total.recall, comparison.total.precision) == (0.0, 0.0)
+
+
+def test_types_that_loops_tests_and_choices_tell() -> None:
+    assert meanings(
+        """\
+-- a.py --
+import b
+class A:
+    def __init__(self, stores: list[b.Store], named: dict[str, b.Store]):
+        self.stores = stores
+        self.named = named
+    def run(self, given: "b.Store | None", anything):
+        for store in self.stores: store.§open()
+        for key, value in self.named.items(): value.§open()
+        for number, each in enumerate(reversed(self.stores)): each.§open()
+        [one.§open() for one in self.stores]
+        self.stores[0].§open()
+        self.named["x"].§open()
+        if isinstance(anything, b.Store) and given:
+            anything.§open()
+        else:
+            anything.§open()
+        (given or b.Store()).§open()
+        (given if given else None).§open()
+        for line in b.Store(): line.§length
+-- b.py --
+class Store:
+    def open(self): ...
+    def __iter__(self) -> "Iterator[Line]": ...
+class Line:
+    length = 3
+class Other:
+    def open(self): ...
+"""
+    ) == snapshot("""\
+open: b.py:2:open
+open: b.py:2:open
+open: b.py:2:open
+open: b.py:2:open
+open: b.py:2:open
+open: b.py:2:open
+open: b.py:2:open
+open: b.py:2:open ?, b.py:7:open ?
+open: b.py:2:open
+open: b.py:2:open
+length: b.py:5:length\
+""")
+
+
+def test_what_functions_return_without_saying_so() -> None:
+    assert meanings(
+        """\
+-- a.py --
+import b
+made = b.make()
+made.§open()
+b.make().§again().§open()
+b.Store.§new().§open()
+-- b.py --
+def make():
+    if not 1:
+        return None
+    return Store()
+class Store:
+    def open(self): ...
+    def again(self): return self.hidden()
+    def hidden(self): return make()
+    @classmethod
+    def new(cls): return cls()
+class Other:
+    def open(self): ...
+"""
+    ) == snapshot("""\
+open: b.py:6:open
+again: b.py:7:again
+open: b.py:6:open
+new: b.py:10:new
+open: b.py:6:open\
+""")
+
+
+def test_circles_end() -> None:
+    assert meanings(
+        """\
+-- a.py --
+class Ring:
+    def __iter__(self) -> "Ring": ...
+    def __getitem__(self): return self.step()
+    def step(self): return self[0]
+for ring in Ring():
+    ring.§nothing
+x = y.z()
+y = x.z()
+def f():
+    for a in b: a.§nothing
+    for b in a: b.§nothing
+"""
+    ) == snapshot("""\
+nothing: nothing
+nothing: nothing
+nothing: nothing\
+""")

@@ -69,3 +69,27 @@ O: a.ts:8:O
 P]: a.ts:8:P
 Holder: a.ts:3:Holder\
 """)
+
+
+def test_private_members_and_instanceof() -> None:
+    assert meanings(
+        """\
+-- a.ts --
+class Query {
+  #retry = new Retry();
+  run(given: unknown) {
+    this.§#retry.§stop();
+    if (given instanceof Retry) { given.§stop(); }
+    const chosen = this.#retry ?? given;
+    chosen.§stop();
+  }
+}
+class Retry { stop() {} }
+class Other { stop() {} }
+"""
+    ) == snapshot("""\
+#retry: a.ts:2:#retry
+stop: a.ts:10:stop
+stop: a.ts:10:stop
+stop: a.ts:10:stop\
+""")

@@ -8,6 +8,20 @@
   name: (identifier) @name
   superclasses: (argument_list)? @bases
   body: (block) @body) @definition.class
+; What a function returns where nothing declares it: the first thing that it calls and returns.
+(decorated_definition
+  definition: (function_definition
+    name: (identifier) @name
+    !return_type
+    body: (block
+      (return_statement (call function: [(identifier) (attribute)] @type))) @body) @signature)
+  @definition.function
+(function_definition
+  name: (identifier) @name
+  !return_type
+  body: (block
+    (return_statement (call function: [(identifier) (attribute)] @type))) @body)
+  @definition.function
 (decorated_definition
   definition: (function_definition
     name: (identifier) @name
