@@ -186,6 +186,47 @@ LANGUAGES = {
         containers=False,
         same_kinds={"method": "function"},  # ctags goes by self, and loses track of impls
     ),
+    # Functions without a name of their own are called by the word before them.
+    "lua": Ctags(
+        "Lua",
+        {"function": "function"},
+        containers=False,
+        same_kinds={"method": "function"},
+        invented=r"function:[^:]*[\[\]'\"]|function:[^/]*/(?!.*\bfunction\b\s*[\w.:]+\s*\("
+        r"|.*[\w\]]\s*=\s*function\b)",
+        prefix=r".*[.:]",
+    ),
+    # An empty array is a function to ctags.
+    "bash": Ctags(
+        "Sh", {"function": "function"}, containers=False, invented=r"function:\W*\w*\W+:"
+    ),
+    "sql": Ctags(
+        "SQL",
+        {
+            "table": "class",
+            "field": "field",
+            "view": "class",
+            "function": "function",
+            "procedure": "function",
+            "trigger": "function",
+            "index": "key",
+        },
+        containers=False,
+        prefix=r".*\.",
+    ),
+    "html": Ctags("HTML", {"id": "element"}, containers=False),
+    "markdown": Ctags(
+        "Markdown",
+        {
+            "chapter": "section",
+            "section": "section",
+            "subsection": "section",
+            "subsubsection": "section",
+            "l4subsection": "section",
+            "l5subsection": "section",
+        },
+        containers=False,
+    ),
     "c": Ctags("C", C_KINDS, "px"),
     "cpp": Ctags(
         "C++",
