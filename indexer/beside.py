@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexer.facts import KIND, KIND_NUMBER, NAME, FileFacts, Kind, Symbol
+from indexer.facts import KIND, KIND_NUMBER, NAME, FileFacts, Kind
 from indexer.files import closeness, name_of, parent_of
 from indexer.language import languages
-from indexer.outline import Outline
 from indexer.repository import Repository
 
-MAX_FILES = 24
+MAX_FILES = 80
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 
 
@@ -37,17 +36,6 @@ def files_beside(repository: Repository, facts: FileFacts) -> list[str]:
         return -shared, closeness(path, facts.path)
 
     return sorted((path for path in found if path.endswith(ending)), key=unlike)[:MAX_FILES]
-
-
-def top_symbols(outline: Outline) -> list[Symbol]:
-    """Symbols at the top of a file, or in the namespaces there."""
-    found: list[Symbol] = []
-    for symbol in outline.members(-1):
-        if symbol.kind is Kind.MODULE:
-            found += outline.members(symbol.index)
-        else:
-            found.append(symbol)
-    return found
 
 
 def package_of(repository: Repository, path: str) -> list[str]:

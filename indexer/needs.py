@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
-from indexer.beside import files_beside, package_of, top_symbols
+from indexer.beside import files_beside, package_of
 from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
 from indexer.line_needs import Event
 from indexer.nearby import Mention, Surroundings
+from indexer.outline import Outline
 from indexer.repository import Repository
 from indexer.resolve import Module, Target
 from indexer.usage import Usage
@@ -209,20 +210,20 @@ class NeedSearch:
                 distance = abs(place - start)
                 name = names[number]
                 nearest[name] = min(nearest.get(name, distance), distance)
-        for rank, name in enumerate(sorted(nearest, key=lambda name: nearest[name])[:MAX_USED]):
-            if self.late():
-                return
-            target = self.resolver.name(self.path, name)
-            if isinstance(target, Symbol) and target.path != self.path:
-                self._imported(name, 1 - rank / MAX_USED)
-        table: dict[str, Symbol] = {}
+        table: dict[str, tuple[Outline, int]] = {}
         for path in others:
             outline = self.repository.outlines.get(path)
-            for symbol in top_symbols(outline) if outline is not None else ():
-                table.setdefault(symbol.name, symbol)
+            for name, index in outline.tops.items() if outline is not None else ():
+                table.setdefault(name, (outline, index))
+        used = [name for name in nearest if name in table]
+        for rank, name in enumerate(sorted(used, key=lambda name: nearest[name])[:MAX_USED]):
+            if self.late():
+                return
+            self._imported(name, 1 - rank / MAX_USED)
         for rank, name in enumerate(self.usage.ranked("", table)[:MAX_OFFERED]):
+            outline, index = table[name]
             weight = BESIDE_WEIGHT / (1 + DECAY * rank) + WORDS_WEIGHT * self.usage.alike(name)
-            self._offer(table[name], weight, "visible here")
+            self._offer(outline.symbol(index), weight, "visible here")
 
     def _imported(self, name: str, recency: float | None) -> None:
         """`recency` goes from 0 to 1 for the name used last, None for one that nothing uses."""
@@ -351,31 +352,38 @@ class NeedSearch:
             return
         self.offered[module.path] = weight
         names = self._names_of(module)
+        wanted: Iterable[str] = names
         if not typed.startswith("_"):
             after = self.usage.after(receiver)
-            names = [name for name in names if not self.private(name[:1]) or name in after]
-        for rank, name in enumerate(self.usage.ranked(receiver, names, typed)[:MAX_OFFERED]):
-            target = self.resolver.attribute(module, name, module.path)
+            wanted = [name for name in names if not self.private(name[:1]) or name in after]
+        for rank, name in enumerate(self.usage.ranked(receiver, wanted, typed)[:MAX_OFFERED]):
+            known = names[name]
+            if known is not None:
+                target: Target | None = known[0].symbol(known[1])
+            else:
+                target = self.resolver.attribute(module, name, module.path)
             if isinstance(target, Symbol) and target.path != self.path:
                 self._offer(target, weight / (1 + DECAY * rank), f"offered by {module.name}")
 
-    def _names_of(self, module: Module) -> list[str]:
+    def _names_of(self, module: Module) -> dict[str, tuple[Outline, int] | None]:
+        """Names behind a module, with their symbols where it defines them itself."""
         outline = self.repository.outlines.get(module.path)
         if outline is None:
-            return []
-        names: dict[str, None] = {}
+            return {}
+        names: dict[str, tuple[Outline, int] | None] = {}
         for path in package_of(self.repository, module.path):
             part = self.repository.outlines.get(path)
-            if part is not None:
-                names.update((symbol.name, None) for symbol in top_symbols(part))
+            for name, index in part.tops.items() if part is not None else ():
+                names.setdefault(name, (part, index))
         for clause in outline.facts.imports:
-            names.update((here, None) for _, here in clause.names)
+            for _, here in clause.names:
+                names.setdefault(here)
             if clause.star:
                 for path in self.resolver.modules(module.path, clause):
                     starred = self.repository.outlines.get(path)
-                    if starred is not None:
-                        names.update((symbol.name, None) for symbol in starred.members(-1))
-        return list(names)
+                    for name in starred.tops if starred is not None else ():
+                        names.setdefault(name)
+        return names
 
     def _offer(self, symbol: Symbol, weight: float, why: str) -> None:
         """A top-level symbol that may be needed: shown in one group with others of its file."""

@@ -8,10 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from indexer.facts import END, NAME, PARENT, START, FileFacts, Import, Symbol
+from indexer.facts import (
+    END,
+    KIND,
+    KIND_NUMBER,
+    NAME,
+    PARENT,
+    START,
+    FileFacts,
+    Import,
+    Kind,
+    Symbol,
+)
 from indexer.snippet import Rows
 
-MAX_OUTLINES = 256
+MAX_OUTLINES = 512
+MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
+EXTENSION_NUMBER = KIND_NUMBER[Kind.EXTENSION]
 
 
 class Outline:
@@ -25,6 +38,7 @@ class Outline:
         "_owned",
         "_stars",
         "_table",
+        "_tops",
         "facts",
         "rows",
     )
@@ -38,6 +52,7 @@ class Outline:
         self._children: dict[int, list[int]] = {}
         self._owned: dict[str, list[int]] | None = None
         self._importing: dict[str, list[tuple[Import, str | None]]] | None = None
+        self._tops: dict[str, int] | None = None
         self._stars: tuple[Import, ...] | None = None
         names = facts.names
         columns = self._table[:, [NAME, PARENT]].tolist()
@@ -61,6 +76,26 @@ class Outline:
             return (self.symbol(index) for index in self._children.get(parent, ()))
         named = self._by_name.get(name, ())
         return (one for one in map(self.symbol, named) if one.parent == parent)
+
+    @property
+    def tops(self) -> dict[str, int]:
+        """Names defined at the top, or in namespaces there, and the first symbol of each.
+
+        Members of types that are defined elsewhere do not count.
+        """
+        if self._tops is None:
+            names, self._tops = self.facts.names, {}
+            kinds: list[int] = self._table[:, KIND].tolist()
+            numbers: list[int] = self._table[:, NAME].tolist()
+            owned = {index for index, _ in self.facts.owners} if self.facts.owner_rows else ()
+            pending = list(reversed(self._children.get(-1, ())))
+            while pending:
+                index = pending.pop()
+                if kinds[index] == MODULE_NUMBER:
+                    pending += reversed(self._children.get(index, ()))
+                elif index not in owned and kinds[index] != EXTENSION_NUMBER:
+                    self._tops.setdefault(names[numbers[index]], index)
+        return self._tops
 
     def around(self, offset: int) -> list[Symbol]:
         """Symbols that a byte offset lies in, the outermost first."""
