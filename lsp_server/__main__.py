@@ -9,7 +9,7 @@ import sys
 from lsp_server.about import server_version
 from lsp_server.cli import output
 
-COMMANDS = ("serve", "complete", "doctor", "index")
+COMMANDS = ("serve", "complete", "doctor", "index", "engine")
 
 HELP = """\
 lsp-server: a local coding copilot that speaks LSP
@@ -19,6 +19,7 @@ lsp-server: a local coding copilot that speaks LSP
   lsp-server complete FILE:LINE:COL     one completion in the terminal, with its receipt
   lsp-server doctor                     what works on this machine, and what to do about the rest
   lsp-server index DIR                  what of a folder is indexed, and why the rest is not
+  lsp-server engine status              the processes that hold models; also: stop, logs
   lsp-server --version                  the version
 
 Examples

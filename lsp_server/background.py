@@ -33,6 +33,7 @@ from lsp_server.features.model import Model
 from lsp_server.features.tokens import TokenIds
 from lsp_server.models import open_model
 from runtime import EngineError
+from runtime.client import EngineClient
 
 if TYPE_CHECKING:
     from lsp_server.session import Session
@@ -74,7 +75,8 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 async def load_model(session: Session) -> None:
     """Loads the bundle of the settings in place of the model that is there."""
-    opening = asyncio.ensure_future(in_thread(open_model, session.settings.engine))
+    roots = session.index.rules.roots
+    opening = asyncio.ensure_future(open_model(session.settings.engine, roots))
     model, problem = None, None
     try:
         model = await asyncio.shield(opening)
@@ -82,10 +84,12 @@ async def load_model(session: Session) -> None:
         problem = str(error)
         log.error("the model cannot be loaded: %s", error)
     except asyncio.CancelledError:
-        # Other settings came meanwhile. The thread cannot be stopped, but what it opens is closed.
+        # Other settings came meanwhile. A model that is half open is opened, and closed.
         opening.add_done_callback(_close_unwanted)
         raise
     old, session.model, session.model_problem = session.model, model, problem
+    if model is not None and isinstance(model.engine, EngineClient):
+        model.engine.on_restart = session.forgot_memory
     # The memory's job begins before this one ends: in between the server is not yet ready.
     session.fill_memory()
     session.jobs.end(MODEL)

@@ -1,13 +1,22 @@
-"""Opens a bundle and starts its engine: the one place where settings meet the runtime."""
+"""Opens a bundle and finds or starts its engine: the one place where settings meet the runtime."""
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lsp_server.features.model import Model
 from lsp_server.features.tokens import TokenCache
 from lsp_server.settings import EngineSettings
-from runtime import AsyncEngine, EngineConfig, build_engine
+from runtime import AsyncEngine, EngineConfig, EngineDriver, build_engine
+
+if TYPE_CHECKING:
+    from runtime.bundle import Bundle
+
+log = logging.getLogger(__name__)
 
 
 def bundle_path(settings: EngineSettings) -> Path:
@@ -17,20 +26,49 @@ def bundle_path(settings: EngineSettings) -> Path:
     return Path(settings.bundle).expanduser() if settings.bundle else default_bundle_path()
 
 
-def open_model(settings: EngineSettings) -> Model:
-    """Loads the model and starts its thread. Raises EngineError; takes seconds."""
+def engine_config(settings: EngineSettings) -> EngineConfig:
+    return EngineConfig(
+        threads=settings.threads,
+        kv_bytes=settings.cache_megabytes * 1024 * 1024,
+        kv_bits=8 if settings.small_cache else 32,
+    )
+
+
+async def open_model(settings: EngineSettings, roots: tuple[str, ...] = ()) -> Model:
+    """The model of the settings, in the host's process or in this one. Takes seconds.
+
+    Editors of the same workspace folders share what the host remembers of them. Raises EngineError.
+    """
     # These load the tokenizer's library and ONNX Runtime, for which no client should have to wait.
     from runtime.bundle import Bundle
     from runtime.prompt_format import PromptFormat
 
-    bundle = Bundle.open(bundle_path(settings))
-    engine = build_engine(bundle, EngineConfig(threads=settings.threads))
-    prompt_format = PromptFormat.from_manifest(bundle.prompt_format, engine.tokenizer)
+    path = bundle_path(settings)
+    bundle = await asyncio.to_thread(Bundle.open, path, verify=not settings.shared)
+    engine = await _driver(settings, bundle, roots)
     return Model(
         name=bundle.name,
-        engine=AsyncEngine(engine),
+        engine=engine,
         tokens=TokenCache(engine.tokenizer.encode),
-        prompt_format=prompt_format,
-        context=min(bundle.context, engine.runner.max_context),
+        prompt_format=PromptFormat.from_manifest(bundle.prompt_format, engine.tokenizer),
+        context=min(bundle.context, engine.max_context),
         sampling=bundle.sampling,
     )
+
+
+async def _driver(settings: EngineSettings, bundle: Bundle, roots: tuple[str, ...]) -> EngineDriver:
+    config = engine_config(settings)
+    if settings.shared:
+        from runtime.client import EngineClient
+        from runtime.endpoint import EndpointError
+
+        # The host needs to tell workspaces apart, not to know where they are.
+        workspace = hashlib.sha256("\0".join(roots).encode("utf-8", "surrogateescape")).hexdigest()
+        idle = 60.0 * settings.idle_minutes
+        try:
+            return await EngineClient.open(
+                bundle.path, config, name="lsp-server", workspace=workspace, idle=idle
+            )
+        except EndpointError as error:
+            log.warning("the model is not shared: %s", error)
+    return AsyncEngine(await asyncio.to_thread(build_engine, bundle, config))

@@ -257,6 +257,12 @@ class Session:
             work = background.fill_memory(self)
             self.jobs.run(background.MEMORY, "remembering files", work)
 
+    def forgot_memory(self) -> None:
+        """The engine began anew and remembers nothing: all is put into its memory again."""
+        for state in self.documents.values():
+            state.is_stale_in_memory = True
+        self.fill_memory()
+
     # Status
 
     def status(self) -> Status:

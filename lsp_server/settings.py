@@ -135,6 +135,28 @@ class EngineSettings:
         minimum=0,
         maximum=256,
     )
+    shared: bool = setting(
+        True,
+        "Let one process hold the model for all editors. When off, each server loads its own.",
+    )
+    idle_minutes: int = setting(
+        10,
+        "Minutes after which the shared process ends when no editor is connected.",
+        minimum=1,
+        maximum=10_000,
+    )
+    cache_megabytes: int = setting(
+        256,
+        "The most memory for the model's cache of keys and values, in megabytes. "
+        "Less of it means that more is computed again.",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    small_cache: bool = setting(
+        False,
+        "Keep keys and values in 8 bits: more than three times as many fit, at some loss of "
+        "precision.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

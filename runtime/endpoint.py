@@ -20,7 +20,7 @@ from typing import Any
 from runtime.bundle import MANIFEST
 from runtime.config import EngineConfig
 from runtime.errors import EngineError
-from runtime.frames import PROTOCOL_VERSION
+from runtime.frames import PROTOCOL_VERSION, BadFrame, frame, read_frame
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -92,6 +92,27 @@ async def connect(address: str) -> Stream | None:
         return await asyncio.open_unix_connection(address)
     except (ConnectionRefusedError, FileNotFoundError, ConnectionResetError):
         return None
+
+
+def addresses(directory: Path) -> dict[str, str]:
+    """Where hosts of this directory listen or have listened, by name."""
+    names = [path.stem.removeprefix("engine-") for path in directory.glob("engine-*.lock")]
+    return {name: address_of(directory, name) for name in sorted(names)}
+
+
+async def ask(address: str, kind: str) -> dict[str, Any] | None:
+    """One question to a host, such as `describe` or `stop`; None where nobody answers."""
+    stream = await connect(address)
+    if stream is None:
+        return None
+    reader, writer = stream
+    try:
+        writer.write(frame(kind))
+        return await asyncio.wait_for(read_frame(reader), timeout=10)
+    except (BadFrame, ConnectionError, TimeoutError):
+        return None
+    finally:
+        writer.close()
 
 
 async def listen(address: str, serve: Serve) -> Any:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +46,36 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all sequences that have ended: how many, their tokens, and their milliseconds."""
+
+    finished: int = 0
+    cancelled: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    reused_tokens: int = 0
+    computed_tokens: int = 0
+    generated_tokens: int = 0
+    waiting_ms: float = 0.0
+    prefill_ms: float = 0.0
+    decode_ms: float = 0.0
+
+    def plus(self, reason: FinishReason, usage: Usage, timings: Timings) -> Totals:
+        return Totals(
+            self.finished + (reason in ("stop", "length")),
+            self.cancelled + (reason == "cancelled"),
+            self.failed + (reason == "error"),
+            self.prompt_tokens + usage.prompt,
+            self.reused_tokens + usage.reused,
+            self.computed_tokens + usage.computed,
+            self.generated_tokens + usage.generated,
+            self.waiting_ms + timings.waiting,
+            self.prefill_ms + timings.prefill,
+            self.decode_ms + timings.decode,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     """Counts for a person who asks how the engine is doing."""
 
@@ -56,6 +86,7 @@ class EngineStatus:
     held_blocks: int  # with keys and values that may be reused, in use or not
     memory_documents: int
     memory_tokens: int
+    totals: Totals = field(default_factory=Totals)
     error: str | None = None
 
 
@@ -98,6 +129,7 @@ class Engine:
         self._scheduler = Scheduler(blocks, config.prefill_chunk, config.max_running)
         self._outputs: list[Output] = []
         self._results: OrderedDict[int, Result] = OrderedDict()
+        self._totals = Totals()
         # The lock guards what other threads touch.
         self._lock = threading.Lock()
         self._added: deque[Sequence] = deque()
@@ -181,6 +213,7 @@ class Engine:
             held_blocks=blocks.num_held,
             memory_documents=sum(store.num_documents for store in stores),
             memory_tokens=sum(store.num_tokens for store in stores),
+            totals=self._totals,
         )
 
     def close(self) -> None:
@@ -397,7 +430,9 @@ class Engine:
     def _finish(self, sequence: Sequence, reason: FinishReason, error: str | None = None) -> None:
         assert sequence.status is not Status.FINISHED
         self._scheduler.finish(sequence, keep_blocks=reason != "error")
-        self._results[sequence.sequence_id] = self._summary(sequence, reason, error)
+        result = self._summary(sequence, reason, error)
+        self._results[sequence.sequence_id] = result
+        self._totals = self._totals.plus(reason, result.usage, result.timings)
         while len(self._results) > MAX_RESULTS:
             self._results.popitem(last=False)
         with self._lock:

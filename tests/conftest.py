@@ -1,10 +1,13 @@
-"""What all tests share: a cache folder of their own instead of the user's."""
+"""What all tests share: folders of their own instead of the user's."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
+
+from runtime.endpoint import addresses, ask
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -12,5 +15,9 @@ def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     """Also for the processes that tests start."""
     patch = pytest.MonkeyPatch()
     patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    run = tmp_path_factory.mktemp("run")
+    patch.setenv("SOPILKA_RUNTIME_DIR", str(run))
     yield
+    for address in addresses(run).values():
+        asyncio.run(ask(address, "stop"))
     patch.undo()

@@ -77,6 +77,8 @@ def main(arguments: list[str]) -> int:
         if options.max_tokens is not None:
             pairs = [*pairs, f"completion.maxTokens={options.max_tokens}"]
         settings = read_settings(pairs)
+        # One answer is not worth a process that stays.
+        settings = replace(settings, engine=replace(settings.engine, shared=False))
         target = parse_target(options.target)
         root = folder(options.root) if options.root else root_of(target.file.absolute())
         text = read_text(target.file, root, settings)

@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 import indexer
@@ -120,7 +120,8 @@ def check_model(settings: Settings) -> Iterator[Finding]:
 
 async def _one_token(settings: Settings) -> float:
     """Milliseconds for one token, after a first one that warms up."""
-    model = open_model(settings.engine)
+    # In this process: what is checked is the model, not whoever holds it already.
+    model = await open_model(replace(settings.engine, shared=False))
     request = Request(tuple(model.tokens.encode("import ").tolist()), SamplingParams(max_tokens=1))
     try:
         for _ in range(2):

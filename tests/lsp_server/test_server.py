@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lsp_server import background
+from lsp_server.features.model import Model
 from tests.lsp_server.check import continuing, scripted_model
 from tests.support.client import CAPS, ErrorReply, InProcess, recorded_capabilities, span
 from tests.support.scripted_runner import ScriptedRunner
@@ -25,7 +26,11 @@ class Scripted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.text = "names, tax)"
         self.runner = ScriptedRunner(lambda context: continuing(LINE, self.text)(context))
-        monkeypatch.setattr(background, "open_model", lambda _: scripted_model(self.runner))
+
+        async def open_model(*_: object) -> Model:
+            return scripted_model(self.runner)
+
+        monkeypatch.setattr(background, "open_model", open_model)
 
     async def start(self, **options: Any) -> Any:
         self.process = InProcess()
