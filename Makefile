@@ -1,5 +1,5 @@
 # Two commands do everything: `make demo` shows the product working, `make test` runs all that CI runs.
-# Both make a virtual environment in .venv and build the operator library, when something they need has changed.
+# Both make a virtual environment in .venv and build the native libraries, when something they need has changed.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,8 +28,9 @@ test-training: $(VENV)/.installed-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,training]'
 	$(BIN)/python -m pytest tests/training
 
-# The stamps are made anew when the build description or the operators' sources change.
-SOURCES := pyproject.toml .ci/setup $(shell find runtime/ops -name '*.cc' -o -name '*.h' -o -name 'CMakeLists.txt')
+# The stamps are made anew when the build description or the native sources change.
+SOURCES := pyproject.toml .ci/setup CMakeLists.txt $(shell find runtime/ops indexer/native -name build -prune -o \
+	\( -name '*.cc' -o -name '*.h' -o -name '*.cmake' -o -name 'CMakeLists.txt' \) -print)
 
 $(VENV)/.installed: $(SOURCES)
 	@sh .ci/setup $(VENV) .
@@ -40,4 +41,4 @@ $(VENV)/.installed-test: $(SOURCES)
 	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build runtime/ops/build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build runtime/ops/build indexer/native/build .mypy_cache .ruff_cache .pytest_cache .hypothesis

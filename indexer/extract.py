@@ -27,7 +27,7 @@ Points = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 def extract(path: str, language: Language, text: bytes, seconds: float = 0.0) -> FileFacts:
     """The facts of a text. Text that does not parse gives what could be read.
 
-    Raises TooSlow if that takes longer than `seconds`; 0 means no limit.
+    Raises TooSlow if that takes more `seconds` of processor time; 0 means no limit.
     """
     facts = Reading(language.native, text, seconds)
     return _file_facts(path, language, text, facts)

@@ -137,7 +137,7 @@ class Reading(Facts):
     """The facts of a text that is read once."""
 
     def __init__(self, grammar: Grammar, text: bytes, seconds: float) -> None:
-        """Raises TooSlow after so many seconds; 0 means no limit."""
+        """Raises TooSlow after so many seconds of processor time; 0 means no limit."""
         library = load_library()
         status, has_errors = ctypes.c_int32(), ctypes.c_int32()
         self._reading = library.sopilka_read(

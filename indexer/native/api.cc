@@ -3,7 +3,6 @@
 #include <tree_sitter/api.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -47,9 +46,7 @@ using Tree = std::unique_ptr<TSTree, TreeDeleter>;
 
 Deadline deadline_in(double seconds) {
   if (seconds <= 0) return {};
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  const auto nanoseconds = std::chrono::nanoseconds(now).count();
-  return {static_cast<uint64_t>(nanoseconds) + static_cast<uint64_t>(seconds * 1e9)};
+  return {used_nanoseconds() + static_cast<uint64_t>(seconds * 1e9)};
 }
 
 Tree parse(const TSLanguage* language, std::string_view text, Deadline deadline) {

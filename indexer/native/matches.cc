@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <ctime>
 
 #include "text.h"
 
@@ -241,11 +242,18 @@ struct CursorDeleter {
 
 }  // namespace
 
-bool Deadline::has_passed() const {
-  if (!at) return false;
+uint64_t used_nanoseconds() {
+#ifdef CLOCK_THREAD_CPUTIME_ID
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+#else
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::nanoseconds(now).count()) > at;
+  return static_cast<uint64_t>(std::chrono::nanoseconds(now).count());
+#endif
 }
+
+bool Deadline::has_passed() const { return at && used_nanoseconds() > at; }
 
 void Tables::clear() {
   each([](auto& rows) { rows.clear(); });

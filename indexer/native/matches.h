@@ -93,7 +93,10 @@ struct Tables {
   void sort();
 };
 
-// The time after which work on a text is given up, in CLOCK_MONOTONIC nanoseconds; 0: never.
+// Nanoseconds of processor time that this thread has used.
+uint64_t used_nanoseconds();
+
+// When work on a text is given up, in this thread's processor time; 0: never.
 struct Deadline {
   uint64_t at = 0;
   bool has_passed() const;
