@@ -6,6 +6,7 @@ import os.path
 from collections.abc import Iterable, Iterator
 
 from indexer.contents import Contents
+from indexer.shards import Groups, Shards
 
 
 class FileTable:
@@ -13,34 +14,34 @@ class FileTable:
 
     def __init__(self) -> None:
         self.contents = Contents()
-        self._paths: set[str] = set()
-        self._by_tail: dict[str, dict[str, None]] = {}  # by name, and by folder and name
-        self._by_folder: dict[str, dict[str, None]] = {}
-        self._folders_by_name: dict[str, dict[str, None]] = {}
+        self._paths: Shards[None] = Shards()
+        self._by_tail = Groups()  # by name, and by folder and name
+        self._by_folder = Groups()
+        self._folders_by_name = Groups()
 
     def add(self, path: str) -> None:
         if path in self._paths:
             return
-        self._paths.add(path)
+        self._paths[path] = None
         self.contents.changed(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
         for tail in _tails(folder, name):
-            self._by_tail.setdefault(tail, {})[path] = None
+            self._by_tail.add(tail, path)
         if folder not in self._by_folder:
-            self._folders_by_name.setdefault(folder.rsplit("/", 1)[-1], {})[folder] = None
-        self._by_folder.setdefault(folder, {})[path] = None
+            self._folders_by_name.add(folder.rsplit("/", 1)[-1], folder)
+        self._by_folder.add(folder, path)
 
     def remove(self, path: str) -> None:
         if path not in self._paths:
             return
-        self._paths.remove(path)
+        self._paths.pop(path)
         self.contents.changed(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
         for tail in _tails(folder, name):
-            _drop(self._by_tail, tail, path)
-        _drop(self._by_folder, folder, path)
+            self._by_tail.discard(tail, path)
+        self._by_folder.discard(folder, path)
         if folder not in self._by_folder:
-            _drop(self._folders_by_name, folder.rsplit("/", 1)[-1], folder)
+            self._folders_by_name.discard(folder.rsplit("/", 1)[-1], folder)
 
     def has(self, path: str) -> bool:
         return path in self._paths
@@ -50,16 +51,14 @@ class FileTable:
 
     def named(self, name: str) -> Iterable[str]:
         """Files of a name, in any folder."""
-        return self._by_tail.get(name, {}).keys()
+        return self._by_tail.of(name)
 
     def ending_with(self, ending: str, near: str) -> list[str]:
         """Files whose last path components are `ending`, those closest to `near` first."""
         ending = ending.strip("/")
         tail = "/".join(ending.rsplit("/", 2)[-2:])
         found = [
-            path
-            for path in self._by_tail.get(tail, ())
-            if path.endswith("/" + ending) or path == ending
+            path for path in self._by_tail.of(tail) if path.endswith("/" + ending) or path == ending
         ]
         return sorted(found, key=lambda path: closeness(path, near)) if len(found) > 1 else found
 
@@ -69,13 +68,13 @@ class FileTable:
         name = ending.rsplit("/", 1)[-1]
         found = [
             folder
-            for folder in self._folders_by_name.get(name, ())
+            for folder in self._folders_by_name.of(name)
             if folder.endswith("/" + ending) or folder == ending
         ]
         return sorted(found, key=lambda folder: closeness(folder, near))
 
     def in_folder(self, folder: str) -> Iterable[str]:
-        return self._by_folder.get(folder, {}).keys()
+        return self._by_folder.of(folder)
 
 
 def _tails(folder: str, name: str) -> tuple[str, str]:
@@ -102,10 +101,3 @@ def parent_of(path: str) -> str:
 
 def name_of(path: str) -> str:
     return path.rsplit("/", 1)[-1]
-
-
-def _drop(table: dict[str, dict[str, None]], key: str, value: str) -> None:
-    values = table[key]
-    values.pop(value, None)
-    if not values:
-        del table[key]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from indexer.facts import Chunk, FileFacts
 from indexer.postings import Postings, grown
+from indexer.shards import Shards
 from indexer.vocabulary import Vocabulary, changed_rows, changed_span
 
 K1, B = 1.2, 0.75
@@ -40,7 +41,7 @@ class ChunkIndex:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._postings = Postings(bits=COUNT_BITS)
-        self._files: dict[str, int] = {}  # number of a file, by path
+        self._files: Shards[int] = Shards()  # number of a file, by path
         self._facts: list[FileFacts | None] = []  # by number of the file
         self._free_files: list[int] = []
         self._slots: list[bytes] = []  # int32, by number of the file: one a chunk
@@ -121,7 +122,7 @@ class ChunkIndex:
 
         `before` and `after` are the numbers of its names before and now.
         """
-        number = self._files[facts.path]
+        number = self._files.part(facts.path)[facts.path]
         old = self._facts[number]
         assert old is not None
         self._facts[number] = facts

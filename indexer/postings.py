@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-RUN = 4_096
+RUN = 2_048
 """Entries that are collected before they become a segment."""
 FANOUT, LEVELS = 8, 2
 """So many segments of a level make one of the next; those of the last level are merged no more."""
@@ -109,7 +109,20 @@ class Postings:
 
     def of(self, term: int) -> NDArray[np.uint32]:
         """The values of a term, of living owners only."""
-        return self.of_many(np.array([term], np.int32))[0]
+        if term < 0:
+            return np.empty(0, np.uint32)
+        wanted = np.uint32(term)
+        pieces: list[NDArray[np.uint32]] = []
+        for segment in self._all():
+            place = int(segment.terms.searchsorted(wanted))
+            if place < len(segment.terms) and segment.terms[place] == wanted:
+                pieces.append(segment.values[segment.starts[place] : segment.starts[place + 1]])
+        if not pieces:
+            return np.empty(0, np.uint32)
+        values = np.concatenate(pieces)
+        if self._dead or self._leaving:
+            values = values[self._alive[values >> self._bits]]
+        return values
 
     def of_many(self, terms: NDArray[np.int32]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """The values of some terms, of living owners only, and for each its position in `terms`."""

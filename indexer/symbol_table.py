@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from indexer.facts import FileFacts, Symbol
 from indexer.postings import Postings
+from indexer.shards import Shards
 from indexer.vocabulary import Vocabulary, changed_span
 
 DEFINED = 1
@@ -26,7 +27,7 @@ class SymbolTable:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._postings = Postings(bits=1)
-        self._owners: dict[str, int] = {}  # by path
+        self._owners: Shards[int] = Shards()  # by path
         self._facts: list[FileFacts | None] = []  # by owner
         self._outdated: dict[int, int] = {}  # how many entries of an owner hold no more
         self._symbol_count = 0
@@ -62,7 +63,7 @@ class SymbolTable:
 
     def change(self, facts: FileFacts, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
         """Sets the facts of a known file, given the numbers of its names before and now."""
-        owner = self._owners[facts.path]
+        owner = self._owners.part(facts.path)[facts.path]
         old = self._facts[owner]
         assert old is not None
         self._count(old, -1)
