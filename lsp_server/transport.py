@@ -16,12 +16,15 @@ from lsp_server.server import CopilotServer
 
 log = logging.getLogger(__name__)
 PIECE = 1 << 16
+SWITCH_SECONDS = 0.001
+"""How long a thread may keep the interpreter from the loop's thread: Python's own 5 ms are felt."""
 
 
 async def serve_stdio(read_from: int, write_to: BinaryIO) -> int:
     """Serves the client at a pair of pipes until it has gone; returns the exit code."""
     server = CopilotServer()
     server.protocol.set_writer(_PipeWriter(write_to, server))
+    server.protocol.warm_up()
     loop = asyncio.get_running_loop()
     # A thread, because not every platform can wait for a pipe in an event loop. A daemon, because
     # it cannot be told to stop; and os.read, because it holds no lock that the end could wait for.
@@ -60,6 +63,7 @@ async def serve_tcp(host: str, port: int, on_listening: Callable[[str, int], Non
 
 async def _until_ended(server: CopilotServer) -> int:
     loop = asyncio.get_running_loop()
+    sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform != "win32":
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.end, 128 + number)

@@ -66,7 +66,11 @@ class Client:
             self.requests.append((message["method"], message.get("params")))
             answer = self.answers.get(message["method"])
             result = answer(message.get("params")) if callable(answer) else answer
-            self.send({"id": message["id"], "result": result})
+            if isinstance(result, ErrorReply):
+                error = {"code": result.code, "message": str(result)}
+                self.send({"id": message["id"], "error": error})
+            else:
+                self.send({"id": message["id"], "result": result})
         elif "method" in message:
             self.notifications.append((message["method"], message.get("params")))
         elif message.get("id") in self._waiting:
