@@ -50,7 +50,9 @@ def runtime_directory() -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        raise EndpointError(f"cannot make {path}: {error.strerror}") from error
+        raise EndpointError(
+            f"cannot make {path} ({error.strerror}): set SOPILKA_RUNTIME_DIR to another folder"
+        ) from error
     if not stat.S_ISDIR(found.st_mode):
         raise EndpointError(f"{path} is not a directory: remove it, or set SOPILKA_RUNTIME_DIR")
     if hasattr(os, "getuid"):
