@@ -58,8 +58,10 @@ def surroundings(document: Document, facts: FileFacts, offset: int) -> Surroundi
     language = document.language
     indented = language is not None and language.docstring == "inside"
     function, owner = _around(lines, facts, offset, indented)
-    if document.language is not None and document.language.member_mark:
-        text = text.replace(document.language.member_mark.encode(), b".")
+    if language is not None and language.member_mark:
+        text = text.replace(language.member_mark.encode(), b".")
+    if language is not None and b"$" in language.sigils:  # elsewhere it is part of names
+        text = text.replace(b"$", b" ")
     prefix = text[lines.line_start(line) : offset]
     match = RECEIVER.search(prefix)
     first = max(0, line - LINES_BEFORE)

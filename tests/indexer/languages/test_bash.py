@@ -86,7 +86,7 @@ def test_definitions_of_other_files() -> None:
 -- bin/run.sh --
 source "$(dirname "$HERE")/../lib/common.sh"
 main() {
-  greet you
+  greet you "$GREETING"
   $0
 }
 -- lib/common.sh --
@@ -98,5 +98,7 @@ export GREETING=hi
 lib/common.sh (definition of greet)
     # Greets.
     greet() { echo "$GREETING"; }
+lib/common.sh (definition of GREETING)
+    export GREETING=hi
 """),
     )
