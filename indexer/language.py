@@ -40,6 +40,7 @@ class Language:
     file_names: tuple[str, ...]
     client_ids: tuple[str, ...]  # how editors call it
     line_comment: str
+    comment_end: str  # what a comment of one line ends with where its line end does not do
     docstring: str  # "inside": first statement of a body; "above": comment before a definition
     receivers: tuple[str, ...]  # how a method calls its own object
     sigils: bytes  # characters before a name that are not part of it: Ruby's `:name` and `@name`
@@ -95,6 +96,10 @@ class Language:
         """The module with `candidates()`, which turns an import into files."""
         return importlib.import_module(f"indexer.languages.{self.imports_of}.imports")
 
+    def comment(self, words: str) -> str:
+        """Words as a comment of one line."""
+        return f"{self.line_comment} {words} {self.comment_end}".rstrip()
+
     def parse(self, text: bytes, old: tree_sitter.Tree | None = None) -> tree_sitter.Tree:
         parser = tree_sitter.Parser(self.grammar)
         return parser.parse(text) if old is None else parser.parse(text, old)
@@ -147,6 +152,7 @@ def _read_language(folder: Path) -> Language:
             file_names=tuple(table.get("file_names", ())),
             client_ids=tuple(table["client_ids"]),
             line_comment=table["line_comment"],
+            comment_end=table.get("comment_end", ""),
             docstring=table.get("docstring", "above"),
             receivers=tuple(table.get("receivers", ())),
             sigils=table.get("sigils", "").encode(),

@@ -70,7 +70,7 @@ def rows_of(lines: LineIndex, facts: FileFacts, symbol: Symbol, explained: bool)
     language = languages()[facts.language]
     if language.docstring == "above":
         indent = " " * _indent(shown[numbers[0]])
-        return Rows(shown, {numbers[0]: f"{indent}{language.line_comment} {summary}"})
+        return Rows(shown, {numbers[0]: f"{indent}{language.comment(summary)}"})
     first = lines.line_of(symbol.docstring_start)
     if first in numbers:
         return Rows(shown, {})
