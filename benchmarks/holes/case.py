@@ -35,6 +35,7 @@ class Case:
     before: str  # up to the first character of the hidden line that is not blank
     after: str
     gold: tuple[Gold, ...]
+    hidden: str = ""  # the hidden line from its first character that is not blank
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,8 @@ def read_cases(file: Path) -> list[Case]:
             for one in row["gold"]
         )
         before, after = row["prefix"] + indent, "\n" + row["suffix"]
-        found.append(Case(row["file"], row["line"], before, after, gold))
+        hidden = row["target"][row["indent"] :].rstrip()
+        found.append(Case(row["file"], row["line"], before, after, gold, hidden))
     return found
 
 
@@ -86,7 +88,8 @@ def cases_of(
         )
         indent = text[: len(text) - len(text.lstrip())]
         before = "".join(lines[: line - 1]) + indent
-        found.append(Case(path, line, before, "\n" + "".join(lines[line:]), gold))
+        after = "\n" + "".join(lines[line:])
+        found.append(Case(path, line, before, after, gold, text.strip()))
     return found
 
 

@@ -11,14 +11,13 @@ code elsewhere are not measured.
 from __future__ import annotations
 
 import ast
-import random
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NAME = re.compile(r"[A-Za-z_]\w*")
+from benchmarks.holes.case import Case, Use, cases_of, chosen
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_DEPTH = 12
 
@@ -58,24 +57,6 @@ class Instance:
 
 
 Meaning = Module | Definition | Instance | None
-
-
-@dataclass(frozen=True)
-class Gold:
-    name: str
-    kind: str  # symbol, module attribute, class attribute, inherited, instance
-    fresh: bool  # the name stands nowhere else in the file but in imports
-    path: str
-    line: int  # from 1
-
-
-@dataclass(frozen=True)
-class Case:
-    path: str
-    line: int  # from 1
-    before: str  # the text above the hidden line, then its indentation
-    after: str
-    gold: tuple[Gold, ...]
 
 
 class Repository:
@@ -320,14 +301,14 @@ def _own_nodes(function: Function) -> Iterator[ast.AST]:
             pending += ast.iter_child_nodes(node)
 
 
-Use = tuple[int, str, str, Definition]
+Found = tuple[int, str, str, Definition]
 """line, name, kind, definition in another file"""
 
 
-def uses(repository: Repository, module: Module) -> Iterator[Use]:
+def uses(repository: Repository, module: Module) -> Iterator[Found]:
     """All references of a module into other files."""
 
-    def visit(node: ast.AST, scope: Scope | None, cls: Definition | None) -> Iterator[Use]:
+    def visit(node: ast.AST, scope: Scope | None, cls: Definition | None) -> Iterator[Found]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             return
         if isinstance(node, Function):
@@ -362,62 +343,32 @@ def _kind(
         return "symbol"
     owner = repository.meaning(module, node.value, scope)
     if isinstance(owner, Module):
-        return "module attribute"
+        return "modattr"
     if isinstance(owner, Instance):
         own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
         return "inherited" if own or owner.skip_own else "instance"
-    return "class attribute"
+    return "classattr"
 
 
-def cases(
-    repository: Repository, count: int, seed: int, per_file: int = 3, per_definition: int = 3
-) -> list[Case]:
-    """Cases spread over files and definitions, those with a fresh name preferred; same by seed."""
-    rng = random.Random(seed)
-    pool: list[Case] = []
-    for module in repository.by_path.values():
-        found = list(_cases_of(repository, module))
-        rng.shuffle(found)
-        found.sort(key=lambda case: not any(gold.fresh for gold in case.gold))
-        pool += found[:per_file]
-    rng.shuffle(pool)
-    used: Counter[tuple[str, int]] = Counter()
-    chosen: list[Case] = []
-    for case in pool:
-        key = (case.gold[-1].path, case.gold[-1].line)
-        if used[key] < per_definition and len(chosen) < count:
-            used[key] += 1
-            chosen.append(case)
-    return chosen
+def python_cases(tree: Path, count: int, seed: int) -> list[Case]:
+    """Cases of a tree of Python files."""
+    repository = Repository(tree)
+    modules = repository.by_path.values()
+    return chosen((_cases_of(repository, module) for module in modules), count, seed)
 
 
-def _cases_of(repository: Repository, module: Module) -> Iterator[Case]:
-    by_line: dict[int, dict[tuple[str, str, int], Use]] = defaultdict(dict)
-    try:
-        for use in uses(repository, module):
-            by_line[use[0]].setdefault((use[1], use[3].module.path, use[3].line), use)
-    except RecursionError:
-        return
+def _cases_of(repository: Repository, module: Module) -> list[Case]:
     importing = {
         line
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
         for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
     }
-    places: dict[str, set[int]] = defaultdict(set)
-    for number, text in enumerate(module.lines, 1):
-        if number not in importing:
-            for name in NAME.findall(text):
-                places[name].add(number)
-    for line, found in by_line.items():
-        text = module.lines[line - 1]
-        tokens = len(re.findall(r"\w+|[^\w\s]", text))
-        if line in importing or line <= 10 or not 3 <= tokens <= 60:
-            continue
-        gold = tuple(
-            Gold(name, kind, places[name] <= {line}, target.module.path, target.line)
-            for _, name, kind, target in found.values()
-        )
-        indent = text[: len(text) - len(text.lstrip())]
-        before = "".join(module.lines[: line - 1]) + indent
-        yield Case(module.path, line, before, "\n" + "".join(module.lines[line:]), gold)
+    try:
+        found = [
+            Use(line, name, kind, target.module.path, target.line)
+            for line, name, kind, target in uses(repository, module)
+        ]
+    except RecursionError:
+        return []
+    return cases_of(module.path, module.lines, importing, found)
