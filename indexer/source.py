@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from indexer.config import IndexConfig
 from indexer.costs import Costs
-from indexer.extract import TooSlow, digest_of, extract
+from indexer.extract import TooSlow, extract
 from indexer.facts import FileFacts
 from indexer.ignore import Rules
 from indexer.known import UNKNOWN, state_of
 from indexer.language import language_of
 from indexer.native import NativeError
-from indexer.store import Store
+from indexer.store import Kept, Store, text_key
 from indexer.walk import Listing, list_folder, read_allowed
 
 
@@ -39,7 +39,7 @@ class FactsSource:
     def __init__(self, config: IndexConfig) -> None:
         folder = config.store_folder
         self._store = Store(folder, config.max_store_bytes) if folder else None
-        self._fresh: list[tuple[str, int, FileFacts | None, str]] = []
+        self._fresh: list[Kept] = []
         self.costs = Costs()
 
     def listings(self, rules: Rules, folder: str) -> Iterator[Listing]:
@@ -84,15 +84,17 @@ class FactsSource:
         with self.costs.phase("read"):
             text, reason, state = read_allowed(path, rules)
         if text is None:
-            if state != UNKNOWN:
-                self._fresh.append((path, state, None, reason))
+            if state != UNKNOWN and self._store is not None:
+                self._fresh.append(Kept(path, state, b"", None, reason))
             return Extracted(path, None, reason, state)
         try:
-            facts = self._facts_of_text(path, language.name, text)
+            key = text_key(language.name, text) if self._store is not None else b""
+            facts = self._facts_of_text(path, key)
             if facts is None:
                 with self.costs.phase("extract"):
                     facts = extract(path, language, text, rules.config.max_file_seconds)
-            self._fresh.append((path, state, facts, ""))
+            if self._store is not None:
+                self._fresh.append(Kept(path, state, key, facts, ""))
             return Extracted(path, facts, "", state)
         except TooSlow:
             reason = too_long(rules.config.max_file_seconds)
@@ -104,11 +106,11 @@ class FactsSource:
             reason = f"its facts could not be taken: {type(error).__name__}"
         return Extracted(path, None, reason, state)
 
-    def _facts_of_text(self, path: str, language: str, text: bytes) -> FileFacts | None:
+    def _facts_of_text(self, path: str, key: bytes) -> FileFacts | None:
         if self._store is None:
             return None
         with self.costs.phase("store"):
-            return self._store.find_text(path, language, digest_of(text), len(text))
+            return self._store.find_text(path, key)
 
     def keep(self) -> None:
         """Keeps what was read since the last time for the next run."""

@@ -6,14 +6,16 @@ memory: whoever cuts that file ends every process that uses it.) Every row carri
 all that it claims, so what a disk, a power cut or a stranger changed is not found rather than found
 wrong.
 
-A text is known by its digest, its size and its language, and the database by everything that the
-extraction depends on: facts of another version of this package are in another file. A path leads to
+A text is known by its language and a hash that nobody finds two texts for, and the database by
+everything that the extraction depends on: facts of another version of this package are in another
+file. A path leads to
 a text only in the state (times, size, inode) in which it was read, and only if that state was old
 enough then that a later change must have given another one. Key material is not in the facts.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import struct
@@ -71,6 +73,22 @@ class Stored:
 
     facts: FileFacts | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is to be kept of a file."""
+
+    path: str
+    state: int  # see indexer.known.state_of
+    key: bytes  # of the text, as `text_key` makes it; b"" without facts
+    facts: FileFacts | None
+    reason: str  # why there are none
+
+
+def text_key(language: str, text: bytes) -> bytes:
+    """What a text in a language is known by."""
+    return b"\1" + hashlib.sha256(text).digest()[:16] + language.encode()
 
 
 class Store:
@@ -144,9 +162,9 @@ class Store:
         facts = self._facts(path, key, row[1:]) if row[1] is not None else None
         return None if facts is None else Stored(facts, "")
 
-    def find_text(self, path: str, language: str, digest: bytes, size: int) -> FileFacts | None:
+    def find_text(self, path: str, key: bytes) -> FileFacts | None:
         """The facts of a text, under a path where it may not have stood before, or None."""
-        return self._guarded(lambda: self._find_text(path, _key(language, digest, size)), None)
+        return self._guarded(lambda: self._find_text(path, key), None)
 
     def _find_text(self, path: str, key: bytes) -> FileFacts | None:
         if self._connection is None:
@@ -165,22 +183,20 @@ class Store:
             self._used.append(text_id)
         return FileFacts.from_row((path, *msgpack.unpackb(body)))
 
-    def save(self, files: Iterable[tuple[str, int, FileFacts | None, str]]) -> None:
-        """Keeps what is known of some files: path, state, facts, or None and why there are none.
-
-        With state 0 the text is kept, but the path leads to nothing.
-        """
+    def save(self, files: Iterable[Kept]) -> None:
+        """Keeps what is known of some files. With state 0 the path leads to nothing."""
         texts: list[tuple[bytes, int, bytes]] = []
         entries: list[tuple[bytes, bytes]] = []
-        for path, state, facts, reason in files:
-            key = REFUSED + reason.encode("utf-8", "replace")
-            if facts is not None:
-                key = _key(facts.language, facts.digest, facts.size)
-                body = msgpack.packb(facts.to_row()[1:])
+        for file in files:
+            key = file.key
+            if file.facts is None:
+                key = REFUSED + file.reason.encode("utf-8", "replace")
+            else:
+                body = msgpack.packb(file.facts.to_row()[1:])
                 texts.append((key, self._today, _with_check(body, key)))
-            if state:
-                name = _encoded(path)
-                entry = state.to_bytes(8, "little") + key
+            if file.state:
+                name = _encoded(file.path)
+                entry = file.state.to_bytes(8, "little") + key
                 entries.append((name, _with_check(entry, name)))
         if texts or entries or self._used:
             self._guarded(lambda: self._write(texts, entries), None)
@@ -301,10 +317,6 @@ class _Transaction:
 
 REFUSED = b"\0"
 """What the key of a file without facts starts with; the reason follows."""
-
-
-def _key(language: str, digest: bytes, size: int) -> bytes:
-    return b"\1" + size.to_bytes(8, "little") + digest + language.encode()
 
 
 def _encoded(path: str) -> bytes:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from indexer import extract, language_of
 from indexer import store as store_module
 from indexer.facts import FileFacts
-from indexer.store import Store, Stored
+from indexer.store import Kept, Store, Stored, text_key
 from tests.indexer.samples import SAMPLES
 
 ROOM = 10_000_000
@@ -33,11 +33,17 @@ def facts_of(text: str, path: str = "/repo/a.py") -> FileFacts:
     return extract(path, language, text.encode())
 
 
+def kept(facts: FileFacts, state: int = STATE) -> Kept:
+    """What a crawl would keep, were the names the text."""
+    key = text_key(facts.language, facts.packed_names)
+    return Kept(facts.path, state, key, facts, "")
+
+
 def saved(folder: Path, count: int = 20) -> list[FileFacts]:
     """Fills a store; what it holds."""
     held = [facts_of(f"def f{n}(a, b):\n    return g{n}(a)\n", f"/r/{n}.py") for n in range(count)]
     store = Store(str(folder), ROOM)
-    store.save([(facts.path, STATE, facts, "") for facts in held])
+    store.save([kept(facts) for facts in held])
     store.close()
     assert store.problem == ""
     return held
@@ -54,24 +60,29 @@ def test_facts_are_found_by_path_and_state_and_by_text(tmp_path: Path) -> None:
     assert store.find(first.path, STATE) == Stored(first, "")
     assert store.find(first.path, STATE + 1) is None
     assert store.find("/r/none.py", STATE) is None
-    found = store.find_text("/else/where.py", "python", second.digest, second.size)
+    found = store.find_text("/else/where.py", kept(second).key)
     assert found is not None and found.path == "/else/where.py"
     assert found.to_row()[1:] == second.to_row()[1:]
-    assert store.find_text(second.path, "python", second.digest, second.size + 1) is None
-    assert store.find_text(second.path, "typescript", second.digest, second.size) is None
+    for other in (text_key("python", b"other"), text_key("typescript", second.packed_names)):
+        assert store.find_text(second.path, other) is None
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_facts_of_every_language_come_back_as_they_were(tmp_path: Path, name: str) -> None:
     facts = facts_of(SAMPLES[name], f"/repo/{name}")
     store = Store(str(tmp_path), ROOM)
-    store.save([(facts.path, STATE, facts, "")])
+    store.save([kept(facts)])
     assert store.find(facts.path, STATE) == Stored(facts, "")
 
 
 def test_why_a_file_has_no_facts_is_known_too(tmp_path: Path) -> None:
     store = Store(str(tmp_path), ROOM)
-    store.save([("/r/a.py", STATE, None, "marked as generated"), ("/r/b.py", 0, None, "racy")])
+    store.save(
+        [
+            Kept("/r/a.py", STATE, b"", None, "marked as generated"),
+            Kept("/r/b.py", 0, b"", None, "racy"),
+        ]
+    )
     assert store.find("/r/a.py", STATE) == Stored(None, "marked as generated")
     assert store.find("/r/b.py", 0) is None
 
@@ -79,15 +90,15 @@ def test_why_a_file_has_no_facts_is_known_too(tmp_path: Path) -> None:
 def test_a_text_in_an_uncertain_state_is_found_by_its_text_only(tmp_path: Path) -> None:
     facts = facts_of("x = 1\n")
     store = Store(str(tmp_path), ROOM)
-    store.save([(facts.path, 0, facts, "")])
+    store.save([kept(facts, 0)])
     assert store.find(facts.path, 0) is None
-    assert store.find_text(facts.path, "python", facts.digest, facts.size) == facts
+    assert store.find_text(facts.path, kept(facts).key) == facts
 
 
 def test_paths_that_are_not_unicode(tmp_path: Path) -> None:
     facts = facts_of("x = 1\n", os.fsdecode(b"/r/\xff\xfe.py"))
     store = Store(str(tmp_path), ROOM)
-    store.save([(facts.path, STATE, facts, "")])
+    store.save([kept(facts)])
     assert store.find(facts.path, STATE) == Stored(facts, "")
 
 
@@ -127,7 +138,7 @@ def test_key_material_does_not_get_into_it(tmp_path: Path) -> None:
     store = Store(str(tmp_path), ROOM)
     for name, text in texts.items():
         if language_of(name) is not None:
-            store.save([(f"/r/{name}", STATE, facts_of(text, f"/r/{name}"), "")])
+            store.save([kept(facts_of(text, f"/r/{name}"))])
     store.close()
     held = database(tmp_path).read_bytes()
     assert b"/r/a.py" in held
@@ -151,14 +162,14 @@ def test_damage_is_never_taken_for_facts(
     store = Store(str(folder), ROOM)
     for facts in held:
         assert store.find(facts.path, STATE) in (None, Stored(facts, ""))
-        by_text = store.find_text(facts.path, facts.language, facts.digest, facts.size)
+        by_text = store.find_text(facts.path, kept(facts).key)
         assert by_text in (None, facts)
-    store.save([(facts.path, STATE, facts, "") for facts in held])
+    store.save([kept(facts) for facts in held])
     for facts in held:
         assert store.find(facts.path, STATE) in (None, Stored(facts, ""))
     store.close()
     again = Store(str(folder), ROOM)
-    again.save([(facts.path, STATE, facts, "") for facts in held])
+    again.save([kept(facts) for facts in held])
     assert [again.find(facts.path, STATE) for facts in held] == [Stored(f, "") for f in held]
 
 
@@ -168,7 +179,7 @@ def test_what_is_no_database_is_made_anew(tmp_path: Path, content: bytes) -> Non
     database(tmp_path).write_bytes(content)
     store = Store(str(tmp_path), ROOM)
     assert store.find(held[0].path, STATE) is None
-    store.save([(held[0].path, STATE, held[0], "")])
+    store.save([kept(held[0])])
     assert store.find(held[0].path, STATE) == Stored(held[0], "")
     assert store.problem == ""
 
@@ -186,7 +197,7 @@ def test_rows_of_others_are_not_ones_own(tmp_path: Path) -> None:
         connection.execute("INSERT INTO files VALUES (?, ?)", (b"/r/x.py", entry))
     store = Store(str(tmp_path), ROOM)
     assert store.find(first.path, STATE) is None and store.find("/r/x.py", STATE) is None
-    assert store.find_text(first.path, "python", first.digest, first.size) is None
+    assert store.find_text(first.path, kept(first).key) is None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs kill")
@@ -197,7 +208,7 @@ def test_a_process_killed_while_it_writes_leaves_it_whole(
     code = """
         import sys
         from indexer import extract, language_of, store
-        from indexer.store import Store
+        from indexer.store import Kept, Store
         store.generation = lambda: "0" * 16
         store = Store(sys.argv[1], 10**9)
         language = language_of("a.py")
@@ -205,7 +216,7 @@ def test_a_process_killed_while_it_writes_leaves_it_whole(
         while True:
             text = f"def f{number}(a):\\n    return g{number}\\n" * 50
             facts = extract(f"/r/{number}.py", language, text.encode())
-            store.save([(facts.path, 7, facts, "")])
+            store.save([Kept(facts.path, 7, b"1" + text.encode(), facts, "")])
             print(number, flush=True)
             number += 1
     """
@@ -243,7 +254,7 @@ def test_many_at_once(tmp_path: Path) -> None:
         order = list(held)
         random.Random(seed).shuffle(order)
         for facts in order:
-            store.save([(facts.path, STATE, facts, "")])
+            store.save([kept(facts)])
             if store.find(facts.path, STATE) not in (None, Stored(facts, "")):
                 wrong.append(facts.path)
 
@@ -273,11 +284,11 @@ def test_it_stays_within_its_size_and_drops_what_was_not_used(
     for day in range(12):
         store = Store(str(tmp_path), limit)
         if day == 0:
-            store.save([(favourite.path, STATE, favourite, "")])
+            store.save([kept(favourite)])
         assert store.find(favourite.path, STATE) is not None, day
         for number in range(12):
             facts = facts_of(f"x{day}_{number} = 1\n" + text, f"/r/{day}/{number}.py")
-            store.save([(facts.path, STATE, facts, "")])
+            store.save([kept(facts)])
         store.close()
         assert database(tmp_path).stat().st_size < 1.5 * limit
         now[0] += 86_400
@@ -295,7 +306,7 @@ def test_a_store_that_is_full_keeps_what_it_has(
     text = "".join(f"def f{n}(a, b):\n    return g{n}(a)\n" for n in range(300))
     for number in range(60):
         facts = facts_of(f"x{number} = 1\n" + text, f"/r/{number}.py")
-        store.save([(facts.path, STATE, facts, "")])
+        store.save([kept(facts)])
     assert store.find("/r/0.py", STATE) is not None and store.find("/r/59.py", STATE) is None
     store.close()
     assert database(tmp_path).stat().st_size < 500_000
@@ -306,5 +317,5 @@ def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "file" / "cache"), ROOM)
     assert str(tmp_path / "file" / "cache") in store.problem
     assert store.find("/r/a.py", STATE) is None
-    store.save([("/r/a.py", STATE, None, "x")])
+    store.save([Kept("/r/a.py", STATE, b"", None, "x")])
     store.close()
