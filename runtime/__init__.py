@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from runtime.async_engine import AsyncEngine, InlineEngine
 from runtime.config import EngineConfig, Priority, SamplingParams
 from runtime.driver import EngineDriver, Generation
-from runtime.engine import Engine, EngineStatus
+from runtime.engine import Engine
 from runtime.errors import (
     BundleError,
     EngineBusy,
@@ -20,6 +20,7 @@ from runtime.errors import (
 from runtime.memory import MemoryLimits, RepositoryMemory
 from runtime.mixture import MixtureTable
 from runtime.sequence import MemoryScope, Output, Request, Result, Timings, Usage
+from runtime.status import EngineStatus
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.driver import Delivery, EngineDriver, Generation
-from runtime.engine import Engine, EngineStatus
+from runtime.engine import Engine
 from runtime.errors import EngineClosed, EngineError
 from runtime.sequence import Output
+from runtime.status import EngineStatus
 
 if TYPE_CHECKING:
     from runtime.tokenizer import Tokenizer

@@ -21,11 +21,11 @@ from runtime import errors
 from runtime.config import EngineConfig
 from runtime.driver import Delivery, EngineDriver, Generation
 from runtime.endpoint import address_of, connect, host_name, runtime_directory
-from runtime.engine import EngineStatus
 from runtime.errors import EngineClosed, EngineError
 from runtime.frames import PROTOCOL_VERSION, BadFrame, field_of, frame, read_frame, value_of
 from runtime.host_process import IDLE_SECONDS, start
 from runtime.sequence import Output, Result
+from runtime.status import EngineStatus
 
 if TYPE_CHECKING:
     from runtime.tokenizer import Tokenizer

@@ -77,13 +77,15 @@ class EngineConfig:
 
     Keys and values take `kv_bytes` at most, each number `kv_bits` (8 or 32) wide; `max_running`
     sequences are computed side by side, `max_waiting` may queue; `prefill_chunk` prompt tokens are
-    computed in one step, so that a cancel waits for one chunk at most.
+    computed in one step, so that a cancel waits for one chunk at most. Up to `max_draft` tokens are
+    guessed and checked ahead; 0 switches that off.
     """
 
     threads: int = 0
     kv_bytes: int = 256 * 1024 * 1024
     kv_bits: int = 32
     max_running: int = 8
+    max_draft: int = 8
     prefill_chunk: int = 256
     max_waiting: int = 64
     use_memory: bool = True

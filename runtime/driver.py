@@ -21,7 +21,7 @@ from runtime.memory import checked_tokens
 from runtime.sequence import Output, Request, Result, TokenIds
 
 if TYPE_CHECKING:
-    from runtime.engine import EngineStatus
+    from runtime.status import EngineStatus
     from runtime.tokenizer import Tokenizer
 
 Delivery = tuple[Output, Result | None] | EngineError

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from runtime.block_manager import BlockManager
 from runtime.config import EngineConfig
+from runtime.drafter import Drafter, StepCosts
 from runtime.errors import EngineBusy, PromptTooLong
 from runtime.forced_start import TokenTable
 from runtime.memory import RepositoryMemory
@@ -36,6 +37,7 @@ from runtime.sequence import (
     Timings,
     Usage,
 )
+from runtime.status import EngineStatus, Totals
 from runtime.stop_strings import StopStrings
 
 if TYPE_CHECKING:
@@ -43,51 +45,6 @@ if TYPE_CHECKING:
 
 MAX_RESULTS = 256
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over all sequences that have ended: how many, their tokens, and their milliseconds."""
-
-    finished: int = 0
-    cancelled: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    reused_tokens: int = 0
-    computed_tokens: int = 0
-    generated_tokens: int = 0
-    waiting_ms: float = 0.0
-    prefill_ms: float = 0.0
-    decode_ms: float = 0.0
-
-    def plus(self, reason: FinishReason, usage: Usage, timings: Timings) -> Totals:
-        return Totals(
-            self.finished + (reason in ("stop", "length")),
-            self.cancelled + (reason == "cancelled"),
-            self.failed + (reason == "error"),
-            self.prompt_tokens + usage.prompt,
-            self.reused_tokens + usage.reused,
-            self.computed_tokens + usage.computed,
-            self.generated_tokens + usage.generated,
-            self.waiting_ms + timings.waiting,
-            self.prefill_ms + timings.prefill,
-            self.decode_ms + timings.decode,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStatus:
-    """Counts for a person who asks how the engine is doing."""
-
-    running: int
-    waiting: int
-    num_blocks: int
-    used_blocks: int
-    held_blocks: int  # with keys and values that may be reused, in use or not
-    memory_documents: int
-    memory_tokens: int
-    totals: Totals = field(default_factory=Totals)
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +83,10 @@ class Engine:
         self._stop_ids = frozenset(stop_ids)
         self._clock = clock
         blocks = BlockManager(runner.num_blocks, runner.block_size)
-        self._scheduler = Scheduler(blocks, config.prefill_chunk, config.max_running)
+        self._drafter = Drafter(config.max_draft, StepCosts(runner.step_costs))
+        self._scheduler = Scheduler(
+            blocks, config.prefill_chunk, config.max_running, self._drafter.draft
+        )
         self._outputs: list[Output] = []
         self._results: OrderedDict[int, Result] = OrderedDict()
         self._totals = Totals()
@@ -247,31 +207,32 @@ class Engine:
                 return [None]
             # One of them is at fault, so each runs alone; nothing was recorded, so nothing is lost.
             return [self.run([share])[0] for share in shares]
-        for share in shares:
-            share.sequence.tokens_computed += share.count
-            self._scheduler.advance(share.sequence, share.count)
         return list(logits)
 
     def sample(
         self, shares: list[Share], logits: list[NDArray[np.float32] | None]
-    ) -> list[Choice | None]:
-        """Choose the next token of every sequence whose tokens are all computed."""
-        choices: list[Choice | None] = []
+    ) -> list[list[Choice]]:
+        """Choose the next token of every sequence whose tokens are all computed.
+
+        Where a draft was right, the token after it is chosen too, and so on.
+        """
+        choices: list[list[Choice]] = []
         for share, rows in zip(shares, logits, strict=True):
-            choice = None
-            if rows is not None and share.sequence.remaining == 0:
+            chosen: list[Choice] = []
+            if rows is not None:
                 try:
-                    choice = self._choose(share.sequence, rows[-1])
+                    chosen = self._verify(share, rows)
                 except Exception as error:
                     self._fail(share.sequence, error)
-            choices.append(choice)
+            choices.append(chosen)
         return choices
 
-    def postprocess(self, shares: list[Share], choices: list[Choice | None]) -> list[Output]:
-        """Append the chosen tokens, turn them into text, and end what has come to its end."""
-        for share, choice in zip(shares, choices, strict=True):
-            if choice is not None:
-                self._accept(share.sequence, choice)
+    def postprocess(self, shares: list[Share], choices: list[list[Choice]]) -> list[Output]:
+        """Turn the chosen tokens into text, and end what has come to its end."""
+        for share, chosen in zip(shares, choices, strict=True):
+            for choice in chosen:
+                if share.sequence.status is not Status.FINISHED:
+                    self._accept(share.sequence, choice)
         self._finish_cancelled()
         outputs, self._outputs = self._outputs, []
         return outputs
@@ -307,6 +268,7 @@ class Engine:
             decoder=IncrementalDecoder(self.tokenizer),
             stop_strings=StopStrings(request.sampling.stop),
             forced=request.sampling.start.encode(),
+            expected=np.array(request.expected, np.int64),
             added_at=self._clock(),
         )
 
@@ -330,11 +292,45 @@ class Engine:
         chunks = [_chunk(share) for share in shares]
         with self._lock:
             self._prefilling = frozenset(s.sequence.sequence_id for s in shares if s.count > 1)
+        began = self._clock()
         try:
-            return self.runner.run(chunks)
+            logits = self.runner.run(chunks)
+            if len(shares) == 1 and shares[0].is_complete:
+                self._drafter.costs.observe(shares[0].count, self._clock() - began)
+            return logits
         finally:
             with self._lock:
                 self._prefilling = frozenset()
+
+    def _verify(self, share: Share, rows: NDArray[np.float32]) -> list[Choice]:
+        """Choose tokens as long as the draft foresaw them, and the one after; note what is held."""
+        sequence, was_complete = share.sequence, share.is_complete
+        own = share.count - share.drafted
+        chosen: list[Choice] = []
+        if was_complete:
+            for index, row in enumerate(rows):
+                choice = self._choose(sequence, row)
+                foreseen = index < share.drafted and choice.token == sequence.next_token
+                chosen.append(choice)
+                self._extend(sequence, choice.token)
+                if not foreseen or sequence.length == sequence.max_length:
+                    break
+        accepted = max(0, len(chosen) - 1)
+        sequence.tokens_computed += share.count
+        self._scheduler.advance(sequence, own + accepted)
+        if share.draft is not None:
+            sequence.tokens_drafted += share.drafted
+            sequence.tokens_accepted += accepted
+            self._drafter.learn(share.draft, accepted)
+        return chosen
+
+    def _extend(self, sequence: Sequence, token: int) -> None:
+        """Let a sequence go on with a token, so that the next one can be chosen."""
+        sequence.append(token)
+        if sequence.forced:
+            sequence.forced = sequence.forced[len(self.tokenizer.token_bytes(token)) :]
+        if sequence.matcher is not None and sequence.length < sequence.max_length:
+            sequence.matcher.extend(token)
 
     def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> Choice:
         mixed = Mixed.of(logits, sequence.matcher, self.mixture)
@@ -356,9 +352,7 @@ class Engine:
     def _accept(self, sequence: Sequence, choice: Choice) -> None:
         if sequence.first_token_at is None:
             sequence.first_token_at = self._clock()
-        sequence.append(choice.token)
-        if sequence.forced:
-            sequence.forced = sequence.forced[len(self.tokenizer.token_bytes(choice.token)) :]
+        sequence.emitted += 1
         sequence.logprobs.append(choice.logprob)
         sequence.confidences.append(float(np.exp(choice.logprob)))
         sequence.match_lengths.append(choice.match_length)
@@ -378,11 +372,9 @@ class Engine:
         text, is_stopped = stops.push(decoder.push(token))
         if is_stopped:
             return text, "stop"
-        if sequence.length == sequence.max_length:
+        if len(sequence.request.prompt) + sequence.emitted == sequence.max_length:
             rest, _ = stops.push(decoder.flush())
             return text + rest + stops.flush(), "length"
-        if sequence.matcher is not None:
-            sequence.matcher.extend(token)
         return text, None
 
     def _emit(
@@ -442,7 +434,7 @@ class Engine:
         signals = Signals.of(sequence.logprobs, sequence.match_lengths)
         return Result(
             text="".join(sequence.text),
-            tokens=tuple(int(token) for token in sequence.generated),
+            tokens=tuple(int(token) for token in sequence.generated[: sequence.emitted]),
             logprobs=tuple(sequence.logprobs) if sequence.request.sampling.logprobs else (),
             confidences=tuple(sequence.confidences),
             confidence=self.mixture.confidence(signals),
@@ -451,7 +443,9 @@ class Engine:
                 prompt=len(sequence.request.prompt),
                 reused=sequence.tokens_reused,
                 computed=sequence.tokens_computed,
-                generated=len(sequence.generated),
+                generated=sequence.emitted,
+                drafted=sequence.tokens_drafted,
+                accepted=sequence.tokens_accepted,
             ),
             timings=_timings(sequence, self._clock()),
             error=error,
@@ -462,11 +456,12 @@ def _chunk(share: Share) -> Chunk:
     sequence = share.sequence
     assert sequence.table is not None
     start, end = sequence.computed, sequence.computed + share.count
+    wanted = 1 + share.drafted if share.is_complete else 0
     return Chunk(
         blocks=np.array(sequence.table.blocks, np.int32),
         tokens=sequence.tokens[start:end],
         past=start,
-        num_logits=1 if end == sequence.length else 0,
+        num_logits=wanted,
     )
 
 

@@ -79,6 +79,9 @@ class Source(Protocol):
     def next_tokens(self, length: int) -> Tokens:
         """The token after each match of at least `length`."""
 
+    def continuation(self, count: int) -> Tokens:
+        """Up to `count` tokens after one of the longest matches."""
+
     def extend(self, context: Tokens) -> None:
         """Go on to a context that has one more token than the last one."""
 
@@ -122,6 +125,15 @@ class Matcher:
         stored = [source.next_tokens(length) for source in self._stored]
         return np.concatenate(live), np.concatenate([EMPTY, *stored])
 
+    def continuation(self, count: int) -> tuple[int, Tokens]:
+        """The length of the longest match, and up to `count` tokens that follow it.
+
+        Of matches of one length that in the open document counts.
+        """
+        best = max([*self._live, *self._stored], key=lambda source: source.longest)
+        length = best.longest
+        return (length, best.continuation(count)) if length else (0, EMPTY)
+
     def extend(self, token: int) -> None:
         """Append a token to the context. What it rules out is dropped, the rest is one longer."""
         self._buffer[self._length] = token
@@ -147,6 +159,7 @@ class LiveMatches:
         self._length_at = np.zeros(len(tokens) + 1, np.int8)
         self._positions = EMPTY
         self._lengths = np.empty(0, np.int8)
+        self._end = 0
         if len(context):
             hits = self._find(context)
             self._remember(hits, backward_lengths(tokens, hits, context, 1).astype(np.int8))
@@ -159,6 +172,11 @@ class LiveMatches:
         matches = self._positions[self._lengths >= length]
         return self._tokens[thinned(matches, self._max_matches) + 1]
 
+    def continuation(self, count: int) -> Tokens:
+        # The latest one: on the cursor's own side it is the nearest.
+        place = int(self._positions[self._lengths == self.longest][-1]) + 1
+        return self._tokens[place : min(place + count, self._end)]
+
     def extend(self, context: Tokens) -> None:
         hits = self._find(context)
         # Position p is at p + 1, so what ended just before it is at p.
@@ -166,7 +184,8 @@ class LiveMatches:
         self._remember(hits, lengths)
 
     def _find(self, context: Tokens) -> Positions:
-        end = (len(context) if self._is_own else len(self._tokens)) - 1
+        self._end = len(context) if self._is_own else len(self._tokens)
+        end = self._end - 1
         return np.flatnonzero(self._tokens[: max(end, 0)] == context[-1]).astype(np.int32)
 
     def _remember(self, positions: Positions, lengths: NDArray[np.int8]) -> None:
@@ -217,6 +236,21 @@ class PartMatches:
             picked = thinned(self._part.positions[start:end], self._max_matches)
             matches = self._alive(picked)
         return self._part.tokens[thinned(matches, self._max_matches) + 1]
+
+    def continuation(self, count: int) -> Tokens:
+        place = self._first_of(self.longest) + 1
+        tokens = self._part.tokens[place : place + count]
+        ends = np.flatnonzero(tokens < 0)
+        return tokens[: ends[0]] if len(ends) else tokens
+
+    def _first_of(self, length: int) -> int:
+        """A position where a match of this length ends."""
+        if length > self._codec.width:
+            return int(self._deep[self._deep_lengths >= length][0])
+        if length == self._codec.width:
+            return int(self._full[0])
+        start, end = self._starts[length - 1], self._ends[length - 1]
+        return int(self._alive(thinned(self._part.positions[start:end], self._max_matches))[0])
 
     def extend(self, context: Tokens) -> None:
         tokens, token = self._part.tokens, context[-1]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.drafter import prior_costs
 from runtime.errors import EngineClosed, EngineError, ModelLoadError
 from runtime.ops import cancel_flag, import_onnxruntime, library_path
 from runtime.ops.paged_attention import BLOCK, block_bytes
@@ -51,6 +52,8 @@ class ModelRunner(Protocol):
     max_context: int
     num_blocks: int
     block_size: int
+    # What a step of 1, 2, ... tokens costs, relative to one, as far as the model's shape tells.
+    step_costs: tuple[float, ...]
 
     def run(self, chunks: Sequence[Chunk]) -> list[NDArray[np.float32]]:
         """Compute the chunks together; return float32 [num_logits, vocab_size] for each.
@@ -86,6 +89,7 @@ class OrtModelRunner:
         """Use `load`. `session` is an InferenceSession, `ort` the onnxruntime module."""
         self.vocab_size = bundle.config.vocab_size
         self.block_size = BLOCK
+        self.step_costs = prior_costs(bundle.config, 1 + config.max_draft)
         self.num_blocks, self.max_context = pool_size(bundle, config)
         self._session = session
         self._flag = cancel_flag()

@@ -8,27 +8,47 @@ boundary: it waits at the head of its queue and resumes with whatever of its pre
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from runtime.block_manager import BlockManager, Copy, NoBlocks
 from runtime.config import Priority
+from runtime.drafter import Draft
 from runtime.fair_queue import FairQueue
 from runtime.sequence import Sequence, Status
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One sequence's part of a step: its next `count` tokens are computed."""
+    """One sequence's part of a step: its next `count` tokens are computed.
+
+    The last of them may be a draft, which stands behind the sequence's own tokens.
+    """
 
     sequence: Sequence
     count: int
+    draft: Draft | None = None
+
+    @property
+    def drafted(self) -> int:
+        return len(self.draft.tokens) if self.draft is not None else 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all tokens are computed after it, so that the next one can be chosen."""
+        return self.count - self.drafted == self.sequence.remaining
 
 
 class Scheduler:
     """Owns the waiting and running sequences and the KV blocks; used by one thread."""
 
-    def __init__(self, blocks: BlockManager, step_tokens: int, max_running: int) -> None:
+    def __init__(
+        self,
+        blocks: BlockManager,
+        step_tokens: int,
+        max_running: int,
+        draft: Callable[[Sequence], Draft | None] = lambda _: None,
+    ) -> None:
         if step_tokens < 1 or max_running < 1:
             raise ValueError(
                 f"a step needs room for a token and a sequence, not {step_tokens}, {max_running}"
@@ -39,6 +59,7 @@ class Scheduler:
         self._waiting = {priority: FairQueue() for priority in Priority}
         self._running: list[Sequence] = []
         self._copies: list[Copy] = []
+        self._draft = draft
 
     @property
     def num_waiting(self) -> int:
@@ -67,7 +88,8 @@ class Scheduler:
         shares = self._share_out([s for s in self._running if s.priority == priority])
         granted = [share for share in shares if self._make_room(share)]
         # A later share may have cost an earlier one its blocks.
-        return [share for share in granted if share.sequence.status is Status.RUNNING]
+        kept = [share for share in granted if share.sequence.status is Status.RUNNING]
+        return [self._with_draft(share) for share in kept]
 
     def take_copies(self) -> list[Copy]:
         """Blocks to copy, in this order, before the shares are computed."""
@@ -105,6 +127,21 @@ class Scheduler:
             self._running.remove(sequence)
             self._running.append(sequence)
         return shares
+
+    def _with_draft(self, share: Share) -> Share:
+        """A draft takes only blocks that are free: nobody gives way for a guess."""
+        sequence = share.sequence
+        draft = self._draft(sequence) if sequence.remaining == 1 else None
+        if draft is None:
+            return share
+        assert sequence.table is not None
+        try:
+            self.blocks.grow(sequence.table, sequence.length + len(draft.tokens))
+        except NoBlocks:
+            return share
+        end = sequence.length + len(draft.tokens)
+        sequence.tokens[sequence.length : end] = draft.tokens
+        return Share(sequence, 1 + len(draft.tokens), draft)
 
     def _make_place(self, priority: Priority) -> bool:
         """Make way for one more, at the cost of a less urgent sequence if need be."""

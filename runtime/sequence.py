@@ -42,6 +42,8 @@ class Request:
     """One prompt to continue. Without a `scope` the repository memory is not asked.
 
     Clients, told apart by any name, take turns when there is more to do than can run at once.
+    `expected` tokens are checked several at a time: they make the answer faster where it begins
+    with them, and change nothing about it.
     """
 
     prompt: tuple[int, ...]
@@ -49,6 +51,7 @@ class Request:
     priority: Priority = Priority.TYPING
     scope: MemoryScope | None = None
     client: str = ""
+    expected: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Output:
 class Usage:
     """Token counts: `reused` were found in KV blocks, `computed` went through the model.
 
+    `drafted` tokens were checked ahead, of which `accepted` were right.
     A sequence that lost its blocks to a more urgent one is computed again, so `reused + computed`
     can exceed `prompt + generated`.
     """
@@ -80,6 +84,8 @@ class Usage:
     reused: int
     computed: int
     generated: int
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +152,11 @@ class Sequence:
     match_lengths: list[int] = field(default_factory=list)
     tokens_reused: int = 0
     tokens_computed: int = 0
+    tokens_drafted: int = 0
+    tokens_accepted: int = 0
+    # How many generated tokens have become text.
+    emitted: int = 0
+    expected: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     admitted_at: float | None = None
     first_token_at: float | None = None
 
@@ -161,6 +172,11 @@ class Sequence:
     @property
     def generated(self) -> NDArray[np.int64]:
         return self.tokens[len(self.request.prompt) : self.length]
+
+    @property
+    def next_token(self) -> int:
+        """What stands behind the last token: the first of a draft, if there is one."""
+        return int(self.tokens[self.length])
 
     def append(self, token: int) -> None:
         self.tokens[self.length] = token

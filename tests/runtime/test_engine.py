@@ -154,7 +154,9 @@ decode a | decode b | finish a (stop)
 decode b | finish b (stop)\
 """)
     assert engine.texts == {"a": "first answer", "b": "second answer", "c": "!"}
-    assert engine.result(1).usage == snapshot(Usage(prompt=10, reused=13, computed=23, generated=14))
+    assert engine.result(1).usage == snapshot(
+        Usage(prompt=10, reused=13, computed=23, generated=14)
+    )
 
 
 def test_cancel_while_waiting() -> None:

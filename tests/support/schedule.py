@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
 
@@ -26,8 +27,15 @@ def request(
 class TracedEngine(Engine):
     """An engine that names its sequences a, b, c... and writes down its steps."""
 
-    def __init__(self, runner: ScriptedRunner, config: EngineConfig | None = None, **more: Any):
-        super().__init__(runner, ByteTokenizer(), config or EngineConfig(), stop_ids=(END,), **more)
+    def __init__(
+        self,
+        runner: ScriptedRunner,
+        config: EngineConfig | None = None,
+        max_draft: int = 0,
+        **more: Any,
+    ):
+        config = replace(config or EngineConfig(), max_draft=max_draft)
+        super().__init__(runner, ByteTokenizer(), config, stop_ids=(END,), **more)
         self.trace: list[str] = []
         self.texts: dict[str, str] = {}
 
@@ -61,6 +69,8 @@ def name_of(sequence_id: int) -> str:
 def _render(share: Share) -> str:
     sequence = share.sequence
     name = name_of(sequence.sequence_id)
+    if share.drafted:
+        return f"verify {name}+{share.drafted}"
     if share.count == 1 and len(sequence.generated):
         return f"decode {name}"
     return f"prefill {name}[{sequence.computed}:{sequence.computed + share.count}]"

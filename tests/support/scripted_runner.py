@@ -65,6 +65,7 @@ class ScriptedRunner:
         self.vocab_size = vocab_size
         self.num_blocks = num_blocks or max(64, 2 * -(-max_context // block_size))
         self.block_size = block_size
+        self.step_costs = (1.0,)
         self.max_context = min(max_context, self.num_blocks * block_size)
         self.runs: list[list[Chunk]] = []
         self.num_interrupted = 0
