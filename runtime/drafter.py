@@ -25,7 +25,7 @@ LOOKUP = 3
 """Tokens at the end of a sequence that must occur before, for what followed there to be a draft."""
 CLASSES = (2, 4, 8, 16)
 """Matches of the memory are told apart by their length, each class from its number on."""
-PRIORS = {"expected": 0.8, "lookup": 0.4, 2: 0.3, 4: 0.5, 8: 0.7, 16: 0.85}
+PRIORS: dict[str | int, float] = {"expected": 0.8, "lookup": 0.4, 2: 0.3, 4: 0.5, 8: 0.7, 16: 0.85}
 LEARNING_RATE = 0.05
 
 
