@@ -82,14 +82,19 @@ void Facts::choose_definitions(const std::vector<Definition>& all) {
 
 void Facts::nest() {
   symbols_.clear();
-  std::vector<int32_t> around;  // rows of what is around, outermost first
+  std::vector<Around> around;  // outermost first
   for (const Definition* found : chosen_) {
-    while (!around.empty() && symbols_[around.back()].columns[kEnd] <= found->name.start) {
-      around.pop_back();
+    while (!around.empty() && around.back().end <= found->name.start) around.pop_back();
+    if (found->kind == kNameless) {
+      const int32_t row = around.empty() ? -1 : around.back().row;
+      around.push_back({found->node.end, grammar_.function, row});
+      continue;
     }
     int32_t kind, parent;
     if (!place(*found, around, &kind, &parent)) continue;
-    if (!is_in(grammar_.values, kind)) around.push_back(static_cast<int32_t>(symbols_.size()));
+    if (!is_in(grammar_.values, kind)) {
+      around.push_back({found->node.end, kind, static_cast<int32_t>(symbols_.size())});
+    }
     const int32_t last = std::max(found->node.start, found->node.end - 1);
     symbols_.push_back({{found->name_number, kind, parent, found->node.start, found->node.end,
                          found->shown.start, found->shown.end, found->signature.start,
@@ -101,17 +106,17 @@ void Facts::nest() {
 }
 
 // The final kind of a definition and the row of its container; false for local names.
-bool Facts::place(const Definition& found, const std::vector<int32_t>& around, int32_t* kind,
+bool Facts::place(const Definition& found, const std::vector<Around>& around, int32_t* kind,
                   int32_t* parent) const {
-  const int32_t inner = around.empty() ? -1 : symbols_[around.back()].columns[kKind];
-  *parent = around.empty() ? -1 : around.back();
+  const int32_t inner = around.empty() ? -1 : around.back().kind;
+  *parent = around.empty() ? -1 : around.back().row;
   *kind = found.kind;
   if (found.kind == kMember) {
     if (!found.is_own_receiver) return false;
-    for (auto row = around.rbegin(); row != around.rend(); ++row) {
-      if (!is_in(grammar_.containers, symbols_[*row].columns[kKind])) continue;
+    for (auto outer = around.rbegin(); outer != around.rend(); ++outer) {
+      if (!is_in(grammar_.containers, outer->kind)) continue;
       *kind = grammar_.field;
-      *parent = *row;
+      *parent = outer->row;
       return true;
     }
     return false;
@@ -304,22 +309,24 @@ void Facts::cut() {
   chunks_ = cut_chunks(text, line_starts_, cuts);
   suspicious_.clear();
   memory_->forget_old();
+  known_.clear();
   for (size_t number = 0; number < chunks_.size(); ++number) {
     const Chunk& chunk = chunks_[number];
-    if (known_chunk(text.substr(chunk.start, chunk.end - chunk.start)).is_suspicious) {
+    known_.push_back(known_chunk(text.substr(chunk.start, chunk.end - chunk.start)));
+    if (known_.back()->is_suspicious) {
       suspicious_.push_back(static_cast<int32_t>(number));
     }
   }
 }
 
-const ChunkMemory::Known& Facts::known_chunk(std::string_view text) {
+const ChunkMemory::Known* Facts::known_chunk(std::string_view text) {
   const auto [entry, is_fresh] = memory_->known.try_emplace(hash_of(text));
   entry->second.used = memory_->round;
   if (is_fresh) {
     entry->second.terms = terms_.read(text);
     entry->second.is_suspicious = triggers_.found_in(text);
   }
-  return entry->second;
+  return &entry->second;
 }
 
 int32_t Facts::out_number(int32_t string) {
@@ -338,8 +345,12 @@ void Facts::finish(const std::vector<Range>& hidden) {
   if (!hidden.empty()) {
     if (masked_.empty()) masked_.assign(text_);
     blot(&masked_, hidden);
+    const std::string_view text = masked_;
+    for (const int32_t number : suspicious_) {
+      const Chunk& chunk = chunks_[number];
+      known_[number] = known_chunk(text.substr(chunk.start, chunk.end - chunk.start));
+    }
   }
-  const std::string_view text = masked_.empty() ? text_ : std::string_view(masked_);
   out_numbers_.assign(strings_->size(), -1);
   out_strings_.clear();
   symbols.clear();
@@ -364,9 +375,10 @@ void Facts::finish(const std::vector<Range>& hidden) {
   for (const Reference& use : references_) {
     references.insert(references.end(), {out_number(use.name), use.node.start, use.role});
   }
-  for (const Chunk& chunk : chunks_) {
+  for (size_t number = 0; number < chunks_.size(); ++number) {
+    const Chunk& chunk = chunks_[number];
     const auto first = static_cast<int32_t>(chunk_terms.size() / 2);
-    for (const Term& term : known_chunk(text.substr(chunk.start, chunk.end - chunk.start)).terms) {
+    for (const Term& term : known_[number]->terms) {
       chunk_terms.insert(chunk_terms.end(), {out_number(term.name), term.count});
     }
     chunks.insert(chunks.end(), {chunk.start, chunk.end, chunk.start_line, chunk.end_line, first,

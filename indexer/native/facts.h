@@ -59,10 +59,14 @@ class Facts {
     int32_t columns[kWidth];
     int32_t detail, owner;
   };
+  // What a definition stands in: a symbol, or a function without a name in the symbol `row`.
+  struct Around {
+    int32_t end, kind, row;
+  };
 
   void choose_definitions(const std::vector<Definition>& all);
   void nest();
-  bool place(const Definition& found, const std::vector<int32_t>& around, int32_t* kind,
+  bool place(const Definition& found, const std::vector<Around>& around, int32_t* kind,
              int32_t* parent) const;
   void drop_repeated_values();
   void resolve_parameter_types(const std::vector<Parameter>& parameters);
@@ -70,7 +74,7 @@ class Facts {
   void attach_comments(const std::vector<Comment>& comments);
   void pack_imports(const std::vector<Clause>& clauses);
   void cut();
-  const ChunkMemory::Known& known_chunk(std::string_view text);
+  const ChunkMemory::Known* known_chunk(std::string_view text);
   int32_t out_number(int32_t string);
 
   const Grammar& grammar_;
@@ -86,6 +90,7 @@ class Facts {
   std::vector<Symbol> symbols_;
   std::vector<Reference> references_;
   std::vector<Chunk> chunks_;
+  std::vector<const ChunkMemory::Known*> known_;  // one a chunk
   std::vector<int32_t> suspicious_;
   std::vector<int32_t> out_numbers_, out_strings_;
   bool may_have_key_blocks_ = false;

@@ -188,6 +188,9 @@ void Query::read_patterns(std::string_view source, const Grammar& grammar) {
       } else if (name == "definition.member") {
         find = Find::kDefinition;
         pattern.number = kMember;
+      } else if (name == "definition.nameless") {
+        find = Find::kDefinition;
+        pattern.number = kNameless;
       } else if (name.starts_with("definition.")) {
         find = Find::kDefinition;
         pattern.number = number_of(grammar.kinds, name.substr(11), "definition");

@@ -17,6 +17,7 @@ namespace sopilka {
 
 enum class Find : uint8_t { kNothing, kReference, kWords, kDefinition, kImport, kParameter, kComment };
 
+constexpr uint8_t kNameless = 254;  // a function without a name: no symbol, but names in it are local
 constexpr uint8_t kMember = 255;  // the kind of `self.x = ...`, a field once its class is known
 
 struct Predicate {

@@ -93,3 +93,25 @@ stop: a.ts:10:stop
 stop: a.ts:10:stop
 stop: a.ts:10:stop\
 """)
+
+
+def test_names_in_functions_without_a_name_are_their_own() -> None:
+    check_symbols(
+        """\
+-- a.test.ts --
+describe("store", () => {
+  const local = 1;
+  function helper() {}
+  it("works", async function () { let inner = 2; class Fake { field = 3 } });
+});
+export const made = wrap((value) => { const hidden = value; return hidden; });
+const after = 4;
+""",
+        snapshot("""\
+function helper | function helper()
+class Fake | class Fake
+field Fake.field | field = 3
+variable made | made = wrap((value) => { const hidde
+variable after | after = 4\
+"""),
+    )

@@ -96,6 +96,9 @@ def symbol_rows(
         node = found.node
         while around and around[-1][0] <= found.name.start_byte:
             around.pop()
+        if found.kind == "nameless":
+            around.append((node.end_byte, Kind.FUNCTION, around[-1][2] if around else OUTER))
+            continue
         kind, parent = _place(found, around, language, text)
         if kind is None:
             continue

@@ -80,6 +80,9 @@
   ])
 ]) @definition.variable
 
+; Names in functions without a name are their own.
+[(arrow_function) (function_expression) (generator_function)] @name @definition.nameless
+
 ; Members of an object that has a name. What has none is called `default` if it is exported so.
 (variable_declarator
   name: (identifier) @owner

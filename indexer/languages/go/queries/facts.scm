@@ -39,6 +39,8 @@
     (call_expression function: (_) @type)
   ])?) @definition.variable
 
+(func_literal) @name @definition.nameless
+
 (import_spec
   name: [(package_identifier) (blank_identifier)]? @binds
   path: (interpreted_string_literal) @module) @import
