@@ -110,7 +110,9 @@ function read(path) {
   }
 
   function visit(node, body) {
-    const name = nameOf(node);
+    const unnamed = ts.isFunctionDeclaration(node) || ts.isClassDeclaration(node);
+    const byDefault = unnamed && (node.modifiers || []).find((one) => one.kind === K.DefaultKeyword);
+    const name = nameOf(node) || byDefault || null;
     const inType = body.kind === "class";
     switch (node.kind) {
       case K.FunctionDeclaration:
