@@ -173,6 +173,7 @@ class _Shared:
         self.given_up: set[str] = set()  # files that ended a worker: nobody else reads them
         self.moment = 0
         self.left_out = 0
+        self.roots: tuple[str, ...] = ()  # of the last crawl of all
         self.costs = Costs()
         self._latest: dict[str, int] = {}  # files that were read beside a crawl, and when
         self._source: tuple[IndexConfig, FactsSource] | None = None
@@ -271,6 +272,9 @@ class Crawl:
             if self._is_whole:
                 self._shared.left_out = 0
             vanished = self._below(self._vanished)
+            if self._is_whole and self._shared.roots != self._rules.roots:
+                vanished += self._known.outside(self._rules.roots)
+                self._shared.roots = self._rules.roots
         yield from self._gone(vanished)
         yield from self._read_here() if self.is_small else self._read_by_pool()
         if self._cancelled.is_set():

@@ -16,7 +16,7 @@ LEFT_OUT = 0
 COARSE_NS, FINE_NS = 2_000_000_000, 50_000_000
 """How long after a change another one may get the same time, where a file system counts seconds
 and where it counts less. A state that young tells nothing."""
-FILE_BYTES, COLUMN_SHARE, TERM_BYTES = 2_500, 1.1, 6
+FILE_BYTES, COLUMN_SHARE, TERM_BYTES = 3_200, 1.1, 6
 """What a file costs in memory: for itself, for a byte of its columns, for a term of a chunk."""
 
 
@@ -130,6 +130,11 @@ class KnownFiles:
         """Files that were not met in this round."""
         return [path for path, slot in self._slots.items() if self._rounds[slot] != self._round]
 
+    def outside(self, folders: Iterable[str]) -> list[str]:
+        """Files that lie in none of some folders."""
+        heads, inside = frozenset(folders), dict[str, bool]()
+        return [path for path in self._slots if not _is_below(parent_of(path), heads, inside)]
+
     def below(self, folders: Iterable[str], is_unseen: bool = False) -> list[str]:
         """Files that are, or lie in, some folders: all, or those not met in this round."""
         heads = frozenset(folders)
@@ -148,7 +153,7 @@ def _is_below(folder: str, heads: frozenset[str], known: dict[str, bool]) -> boo
     """Whether a folder is or lies in one of some others; asked once a folder."""
     answer = known.get(folder)
     if answer is None:
-        above = parent_of(folder)
-        answer = folder in heads or (above not in ("", folder) and _is_below(above, heads, known))
+        is_head = (folder or "/") in heads
+        answer = is_head or (folder != "" and _is_below(parent_of(folder), heads, known))
         known[folder] = answer
     return answer

@@ -21,8 +21,10 @@ from indexer import (
     Batch,
     FileFound,
     FileGone,
+    Index,
     IndexConfig,
     Language,
+    Open,
     Rules,
     Watcher,
     language_of,
@@ -125,17 +127,24 @@ async def crawl(session: Session) -> None:
 def load_queries(languages: frozenset[Language]) -> None:
     """Compiles what the first question in a language needs; it would wait for tens of ms."""
     for language in languages:
-        _ = language.facts_query, language.locals_query
+        load_language(language)
+
+
+def load_language(language: Language) -> None:
+    """Loads a grammar and compiles its queries, by asking about an empty document."""
+    _ = language.locals_query
+    index, path = Index(IndexConfig(), ()), f"/empty.{language.name}"
+    index.apply(Open(path, next(iter(language.client_ids), None), 1, ""))
+    index.symbols(path)
 
 
 async def warm_up(session: Session, path: str) -> None:
     """Asks what the first request will ask, so that it need not wait for the first parse."""
     document = session.index.document(path)
     if document is not None:
-        end = len(document.text)
-        session.index.definitions_needed(path, end, 1)
+        session.index.symbols(path)
         await asyncio.sleep(0)
-        session.index.similar_chunks(path, end, 1)
+        session.index.context(path, len(document.text), 1_000)
 
 
 async def watch(session: Session) -> None:

@@ -90,6 +90,8 @@ class CopilotServer(LanguageServer):
         self.connection.session = Session(listener=self.connection)
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reader = FrameReader()
+        self._gone = False
+        self.connection.on_release = self._handle
         for route in ROUTES:
             self._register(route)
         for name, handler in COMMANDS.items():
@@ -99,15 +101,26 @@ class CopilotServer(LanguageServer):
     def feed(self, data: bytes) -> None:
         """Takes bytes from the client and handles every message that they complete, in order."""
         self._reader.feed(data)
-        for item in self._reader.messages():
+        self._handle()
+
+    def _handle(self) -> None:
+        """Handles what has come, until a message has to be waited for."""
+        while not self.connection.is_held:
+            item = next(self._reader.messages(), None)
+            if item is None:
+                break
             if isinstance(item, BadFrame):
                 log.warning("bytes that are no message were skipped: %s", item.reason)
             elif not self.protocol.receive(item):
                 self._reader.feed_again(item)
+        if self._gone and not self.connection.is_held:
+            self.end(1)
 
     def end(self, code: int) -> None:
         """The client has gone or has said so: whoever moves the bytes stops."""
-        if not self.ended.done():
+        if code == 1 and self.connection.is_held:
+            self._gone = True  # What it said last is heard first.
+        elif not self.ended.done():
             self.ended.set_result(code)
 
     async def aclose(self) -> None:

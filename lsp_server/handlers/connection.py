@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,11 @@ class Connection:
     _next_report: float = 0.0
     _last_status: Status | None = None
     _tasks: set[asyncio.Task[Any]] = field(default_factory=set)
+    # Languages that are loaded, by name.
+    languages: set[str] = field(default_factory=set)
+    # Handles the messages that had to wait.
+    on_release: Callable[[], None] = lambda: None
+    _held_by: asyncio.Task[Any] | None = None
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Runs work beside the messages; an error in it is logged and ends nothing else."""
@@ -44,6 +49,19 @@ class Connection:
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
+
+    @property
+    def is_held(self) -> bool:
+        return self._held_by is not None
+
+    def hold(self, work: Coroutine[Any, Any, None]) -> None:
+        """Lets the messages behind the one at hand wait for some work; the loop goes on."""
+        self._held_by = self.spawn(work)
+        self._held_by.add_done_callback(self._release)
+
+    def _release(self, _: asyncio.Task[Any]) -> None:
+        self._held_by = None
+        self.on_release()
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

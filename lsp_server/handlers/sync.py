@@ -9,17 +9,40 @@ from typing import Any
 
 from lsprotocol import types
 
-from indexer import Close, Edit, Open, Replace
+from indexer import Close, Edit, Language, Open, Replace, language_of
 from indexer.ignore import IGNORE_FILES
+from lsp_server.background import in_thread, load_language
 from lsp_server.convert import edits_of, path_of
 from lsp_server.handlers.connection import Connection
+from lsp_server.protocol import describe
 
 log = logging.getLogger(__name__)
 CHANGES_AT_A_TIME = 100
+# Places of one message that count as edited lately.
+MAX_NOTED = 4
 
 
 def did_open(connection: Connection, params: types.DidOpenTextDocumentParams) -> None:
-    document = params.text_document
+    """The first document of a language waits until that is loaded; what follows waits too."""
+    language = language_of(path_of(params.text_document.uri), params.text_document.language_id)
+    if language is None or language.name in connection.languages:
+        _open(connection, params.text_document)
+    else:
+        connection.hold(_load_and_open(connection, language, params.text_document))
+
+
+async def _load_and_open(
+    connection: Connection, language: Language, document: types.TextDocumentItem
+) -> None:
+    connection.languages.add(language.name)
+    try:
+        await in_thread(load_language, language)
+    except Exception as error:
+        log.error("%s cannot be loaded: %s", language.name, describe(error))
+    _open(connection, document)
+
+
+def _open(connection: Connection, document: types.TextDocumentItem) -> None:
     path = path_of(document.uri)
     session = connection.session
     session.index.apply(Open(path, document.language_id, document.version, document.text))
@@ -39,9 +62,13 @@ def did_change(connection: Connection, params: types.DidChangeTextDocumentParams
     if whole is not None:
         # What stood before a whole new text does not matter.
         session.index.apply(Replace(path, version, changes[whole].text))
+        session.recent.forget(path)
         changes = changes[whole + 1 :]
     edits = edits_of(document.line_index, changes, connection.encoding)
     session.index.apply(Edit(path, version, edits))
+    for edit in edits[:MAX_NOTED]:
+        line = document.line_index.line_of(edit.start)
+        session.recent.note(path, line, line + edit.text.count("\n"))
 
 
 def _is_partial(change: types.TextDocumentContentChangeEvent) -> bool:
