@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
+from typing import Any
 
 import tree_sitter
 
 from indexer.changes import ByteEdit
-from indexer.extract import DocumentExtractor
+from indexer.extract import DocumentExtractor, Points
 from indexer.facts import FileFacts
 from indexer.language import Language, languages
 from indexer.line_index import LineIndex
 from indexer.scope import Scope, scope_at
 
+PARSE_SECONDS = 0.012
+"""Processor time that one reading of a document's tree may take."""
+PAUSE_SECONDS = 0.03
+"""How long others may work before a parser that was not done goes on."""
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -33,6 +39,11 @@ class Document:
         self.line_index = LineIndex(text)
         self._tree: tree_sitter.Tree | None = None
         self._tree_is_current = False
+        self._parser: tree_sitter.Parser | None = None  # while it is not done with the text
+        self._parse_again_at = 0.0
+        self._parsed_text = b""  # what it is at work on, from which tree, and the edits since
+        self._parsed_from: tree_sitter.Tree | None = None
+        self._edits_since: list[tuple[Any, ...]] = []
         self._facts: FileFacts | None = None
         self._extractor = DocumentExtractor(self.language) if self.language else None
 
@@ -61,31 +72,82 @@ class Document:
         old, new = self.text, self.text[:start] + text + self.text[end:]
         if self._tree is not None and self._extractor is not None:
             new_end = start + len(text)
-            points = (_point(old, start), _point(old, end), _point(new, new_end))
+            points = _points(old, new, start, end, new_end)
             self._tree.edit(start, end, new_end, *points)
             self._extractor.edit(start, end, new_end, points, self._tree)
+            if self._parser is not None:
+                self._edits_since.append((start, end, new_end, *points))
         self.line_index = self.line_index.edited(start, end, text, new)
         self.text = new
         self._tree_is_current = False
+        self._parse_again_at = 0.0
         self._facts = None
 
     @property
     def tree(self) -> tree_sitter.Tree | None:
-        """The syntax tree, parsed on first read after an edit; None without a grammar."""
+        """The syntax tree, parsed on first read after an edit; None without a grammar.
+
+        One that takes long, as after a lone quote, is not waited for: until it is ready the tree is
+        the one before, moved by the edits, and reading this again later spends more on it.
+        """
         if self.language is None or len(self.text) > self._max_bytes:
             return None
-        if not self._tree_is_current:
-            self._tree = self.language.parse(self.text, self._tree)
+        if self._tree is None:
+            self._tree = self.language.parse(self.text)
             self._tree_is_current = True
+        elif not self._tree_is_current:
+            self._parse_on()
         return self._tree
+
+    def _parse_on(self) -> None:
+        """Parses for a while. A text that is edited meanwhile is parsed to its end all the same:
+        from its tree, moved by those edits, the way to that of the current text is short."""
+        assert self.language is not None
+        limit = time.thread_time() + PARSE_SECONDS
+        while not self._tree_is_current:
+            if self._parser is None:
+                self._parser = tree_sitter.Parser(self.language.grammar)
+                self._parsed_text, self._edits_since, self._parsed_from = self.text, [], self._tree
+            elif time.monotonic() < self._parse_again_at:
+                return
+            tree = self._parse_until(limit)
+            if tree is None:
+                self._parse_again_at = time.monotonic() + PAUSE_SECONDS
+                return
+            for edit in self._edits_since:
+                tree.edit(*edit)
+            self._tree, self._parser = tree, None
+            self._tree_is_current = not self._edits_since
+
+    def _parse_until(self, limit: float) -> tree_sitter.Tree | None:
+        assert self._parser is not None
+        view = memoryview(self._parsed_text)
+        try:
+            return self._parser.parse(
+                lambda offset, _: view[offset:],
+                self._parsed_from,
+                progress_callback=lambda *_: time.thread_time() > limit,
+            )
+        except ValueError:  # the time is over: the parser goes on from there when called again
+            return None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the tree, if it was read, is that of the current text: then the facts are too."""
+        return self._tree is None or self._tree_is_current
 
     @property
     def facts(self) -> FileFacts | None:
         """Facts of the current text, extracted on first read after an edit."""
         if self._facts is None:
             tree = self.tree
-            if tree is not None and self._extractor is not None:
-                self._facts = self._extractor.extract(self.path, self.text, tree)
+            if tree is None or self._extractor is None:
+                return None
+            current = tree if self._tree_is_current else None
+            facts = self._extractor.extract(self.path, self.text, current)
+            if current is None:
+                return facts
+            self._facts = facts
         return self._facts
 
     def has_error_in(self, start: int, end: int) -> bool:
@@ -131,6 +193,16 @@ def to_bytes(text: str | bytes) -> bytes:
         return LONE_SURROGATE.sub("\ufffd", joined).encode()
 
 
-def _point(text: bytes, offset: int) -> tuple[int, int]:
-    """Row and byte column as the grammar counts them: only \\n ends a row."""
-    return text.count(b"\n", 0, offset), offset - (text.rfind(b"\n", 0, offset) + 1)
+def _points(old: bytes, new: bytes, start: int, end: int, new_end: int) -> Points:
+    """Rows and byte columns of an edit as the grammar counts them: only \\n ends a row."""
+    row, line_start = old.count(b"\n", 0, start), old.rfind(b"\n", 0, start) + 1
+    first = (row, start - line_start)
+    return first, _after(old, start, end, first), _after(new, start, new_end, first)
+
+
+def _after(text: bytes, start: int, end: int, first: tuple[int, int]) -> tuple[int, int]:
+    """The row and column of `end`, from those of `start`."""
+    rows = text.count(b"\n", start, end)
+    if not rows:
+        return first[0], first[1] + end - start
+    return first[0] + rows, end - text.rfind(b"\n", start, end) - 1

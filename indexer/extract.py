@@ -6,7 +6,6 @@ for secrets, and the import rules of a few languages.
 
 from __future__ import annotations
 
-import hashlib
 from functools import lru_cache
 
 import tree_sitter
@@ -15,10 +14,10 @@ from indexer.clauses import resolved
 from indexer.facts import FileFacts, packed_imports, unpacked_imports
 from indexer.hiding import without_secrets
 from indexer.language import Language
-from indexer.native import Columns, Document, Facts, Reading, TooSlow
+from indexer.native import Columns, Document, Facts, Reading, TooSlow, digest
 from indexer.secrets import key_block_ranges, mask_ranges, token_ranges
 
-__all__ = ["DocumentExtractor", "TooSlow", "digest_of", "extract"]
+__all__ = ["DocumentExtractor", "Points", "TooSlow", "digest_of", "extract"]
 
 Points = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 """Row and byte column of the start, the old and the new end of an edit."""
@@ -55,8 +54,11 @@ class DocumentExtractor:
         if self._good is not None and self._good is not tree:
             self._good.edit(start, old_end, new_end, *points)
 
-    def extract(self, path: str, text: bytes, tree: tree_sitter.Tree) -> FileFacts:
-        """The facts of the text, whose tree this is; as `extract` where that is without errors."""
+    def extract(self, path: str, text: bytes, tree: tree_sitter.Tree | None) -> FileFacts:
+        """The facts of the text, whose tree this is; as `extract` where that is without errors.
+
+        Without a tree, while the parser is not done, what was edited is not known yet.
+        """
         facts, is_good = self._document.update(self._good, tree, text, self._keep)
         if is_good:
             self._good = tree
@@ -65,7 +67,7 @@ class DocumentExtractor:
 
 def digest_of(text: bytes) -> bytes:
     """Eight bytes that tell one text of a file from another."""
-    return hashlib.blake2b(text, digest_size=8).digest()
+    return digest(text)
 
 
 def _file_facts(path: str, language: Language, text: bytes, facts: Facts) -> FileFacts:

@@ -132,7 +132,7 @@ class Index:
         """Brings the facts of edited documents up to date; every question does so first."""
         for path in self._dirty:
             self._tables.put(path, None if self._is_refused(path) else self._documents[path].facts)
-        self._dirty.clear()
+        self._dirty = {path for path in self._dirty if not self._documents[path].is_settled}
 
     def _is_refused(self, path: str) -> bool:
         """Whether the rules keep an open document out: what is open is no less secret for that."""

@@ -173,9 +173,11 @@ class Document:
         self._library.sopilka_document_edit(self._handle, start, old_end, new_end)
 
     def update(
-        self, good: tree_sitter.Tree | None, tree: tree_sitter.Tree, text: bytes, keep: bool
+        self, good: tree_sitter.Tree | None, tree: tree_sitter.Tree | None, text: bytes, keep: bool
     ) -> tuple[Facts, bool]:
         """The facts of the text, valid until the next call, and whether its tree is good.
+
+        `tree` is None while the text is not parsed to its end; then `good` must be there.
 
         `good` is the last good tree, with all edits since made on it. With `keep`, rows outside of
         what was edited stay those of the good tree while the new one is more broken.
@@ -183,7 +185,7 @@ class Document:
         is_good = self._library.sopilka_document_update(
             self._handle,
             None if good is None else tree_pointer(good),
-            tree_pointer(tree),
+            None if tree is None else tree_pointer(tree),
             text,
             len(text),
             keep,
@@ -191,7 +193,13 @@ class Document:
         if is_good < 0:
             raise MemoryError
         handle = self._library.sopilka_document_facts(self._handle)
-        return Facts(handle, text, tree.root_node.has_error), bool(is_good)
+        return Facts(handle, text, tree is None or tree.root_node.has_error), bool(is_good)
+
+
+def digest(text: bytes) -> bytes:
+    """Eight bytes that tell one text from another; no proof against somebody who looks for two."""
+    number: int = load_library().sopilka_digest(text, len(text))
+    return number.to_bytes(8, "little")
 
 
 def tree_pointer(tree: tree_sitter.Tree) -> int:
@@ -246,6 +254,7 @@ def load_library() -> ctypes.CDLL:
         "sopilka_grammar_new": (pointer, (pointer, text, size, text, size, text, size)),
         "sopilka_grammar_is_local": (number, (pointer,)),
         "sopilka_grammar_free": (None, (pointer,)),
+        "sopilka_digest": (size, (text, size)),
         "sopilka_parse": (number, (pointer, text, size)),
         "sopilka_read": (pointer, (pointer, text, size, ctypes.c_double, pointer, pointer)),
         "sopilka_reading_facts": (pointer, (pointer,)),

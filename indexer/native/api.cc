@@ -149,6 +149,11 @@ SOPILKA_EXPORT Facts* sopilka_reading_facts(Reading* reading) { return &reading-
 
 SOPILKA_EXPORT void sopilka_reading_free(Reading* reading) { delete reading; }
 
+// A number that tells one text from another.
+SOPILKA_EXPORT uint64_t sopilka_digest(const char* text, uint64_t size) {
+  return hash_of({text, size});
+}
+
 // Only parses: what all else is measured against.
 SOPILKA_EXPORT int32_t sopilka_parse(const Grammar* grammar, const char* text, uint64_t size) {
   const Tree tree = parse(grammar->language(), {text, size}, {});
@@ -166,7 +171,7 @@ SOPILKA_EXPORT void sopilka_document_edit(Document* document, int32_t start, int
   document->edit(start, old_end, new_end);
 }
 
-// See Document::update. 1: the tree is good, 0: it is not, -1: no memory.
+// See Document::update; `tree` is null while the text is not parsed to its end. 1: the tree is good, 0: it is not, -1: no memory.
 SOPILKA_EXPORT int32_t sopilka_document_update(Document* document, const TSTree* good,
                                                const TSTree* tree, const char* text, uint64_t size,
                                                int32_t keep) {

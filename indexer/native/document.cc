@@ -123,12 +123,18 @@ void Document::edit(int32_t start, int32_t old_end, int32_t new_end) {
   if (good_errors_ < 0) return;
   const Shift shift{start, old_end, new_end};
   tables_.each([&](auto& rows) {
-    std::erase_if(rows, [&](const auto& row) { return shift.touches(core(row)); });
-    for (auto& row : rows) {
-      if (row.root.end < start) continue;
-      shift.move(&row.root);
-      move(shift, &row);
+    size_t kept = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      auto& row = rows[i];
+      if (row.root.end >= start) {
+        if (shift.touches(core(row))) continue;
+        shift.move(&row.root);
+        move(shift, &row);
+      }
+      if (kept != i) rows[kept] = row;
+      ++kept;
     }
+    rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(kept), rows.end());
   });
   for (Range& range : edits_) shift.move(&range);
   edits_.push_back({start, new_end});
@@ -136,11 +142,15 @@ void Document::edit(int32_t start, int32_t old_end, int32_t new_end) {
 }
 
 bool Document::update(const TSTree* good, const TSTree* tree, std::string_view text, bool keep) {
+  if (!tree) {
+    facts_->derive(text, broken_tables(nullptr, text), &chunks_);
+    return false;
+  }
   if (strings_->size() - first_strings_ > kMaxGarbage) reset();
   const TSNode root = ts_tree_root_node(tree);
   const int errors = keep ? count_errors(root, kMaxErrors) : 0;
   if (good_errors_ >= 0 && errors > good_errors_) {
-    facts_->derive(text, broken_tables(root, text), &chunks_);
+    facts_->derive(text, broken_tables(&root, text), &chunks_);
     return false;
   }
   if (!good || good_errors_ < 0 || !grammar_.rooted_query()) {
@@ -204,14 +214,15 @@ std::vector<Range> Document::edited_lines(std::string_view text) const {
   return united(std::move(lines));
 }
 
-Tables Document::broken_tables(TSNode root, std::string_view text) {
+Tables Document::broken_tables(const TSNode* root, std::string_view text) {
   const std::vector<Range> lines = edited_lines(text);
   Tables found, fresh;
   std::vector<Range> done;
   for (const Range& range : lines) {
+    if (!root) break;
     const Query* rooted = grammar_.rooted_query();
     Tables some;
-    read_matches(grammar_, rooted ? *rooted : grammar_.query(), root, text, &range, {},
+    read_matches(grammar_, rooted ? *rooted : grammar_.query(), *root, text, &range, {},
                  strings_.get(), &some);
     fresh.each_with(some, [&](auto& rows, const auto& matched) {
       for (const auto& row : matched) {

@@ -23,7 +23,8 @@ class Document {
 
   // Takes the tree of the current text. `good` is the tree that the last call which returned true
   // was given, with all edits since made on it; null for none. Returns whether the new one is good.
-  // With `keep` false each tree counts as good.
+  // With `keep` false each tree counts as good. `tree` is null while the text is not parsed to its
+  // end: then what was edited since the good tree is not known yet.
   bool update(const TSTree* good, const TSTree* tree, std::string_view text, bool keep);
 
   Facts& facts() { return *facts_; }
@@ -32,7 +33,7 @@ class Document {
   void reset();
   void read_all(TSNode root, std::string_view text);
   void read_changed(std::vector<Range> ranges, TSNode root, std::string_view text);
-  Tables broken_tables(TSNode root, std::string_view text);
+  Tables broken_tables(const TSNode* root, std::string_view text);
   std::vector<Range> edited_lines(std::string_view text) const;
 
   const Grammar& grammar_;

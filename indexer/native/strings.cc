@@ -61,21 +61,28 @@ std::string cleaned(std::string_view bytes) {
 
 uint64_t hash_of(std::string_view bytes) {
   constexpr uint64_t kFactor = 0x9E3779B97F4A7C15ull;
-  uint64_t hash = bytes.size() * kFactor;
   const char* data = bytes.data();
   size_t left = bytes.size();
-  const auto mix = [&](uint64_t word) {
+  const auto mixed = [](uint64_t hash, uint64_t word) {
     hash = (hash ^ word) * kFactor;
-    hash ^= hash >> 29;
+    return hash ^ (hash >> 29);
   };
-  for (; left >= 8; data += 8, left -= 8) {
-    uint64_t word;
-    std::memcpy(&word, data, 8);
-    mix(word);
+  const auto word_at = [](const char* at, size_t size) {
+    uint64_t word = 0;
+    std::memcpy(&word, at, size);
+    return word;
+  };
+  uint64_t hash = bytes.size() * kFactor;
+  if (left >= 64) {  // four independent lanes: a multiplication waits for the one before
+    uint64_t lanes[4] = {hash, ~hash, hash ^ kFactor, hash + kFactor};
+    for (; left >= 32; data += 32, left -= 32) {
+      for (int i = 0; i < 4; ++i) lanes[i] = mixed(lanes[i], word_at(data + 8 * i, 8));
+    }
+    for (const uint64_t lane : lanes) hash = mixed(hash, lane);
   }
-  uint64_t word = 0;
-  std::memcpy(&word, data, left);
-  mix(word);
+  for (; left >= 8; data += 8, left -= 8) hash = mixed(hash, word_at(data, 8));
+  hash = mixed(hash, word_at(data, left));
+  hash = (hash ^ (hash >> 32)) * kFactor;
   return hash ^ (hash >> 32);
 }
 

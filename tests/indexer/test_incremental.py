@@ -183,3 +183,37 @@ def test_what_is_typed_while_the_text_is_broken_is_seen() -> None:
     known = index.facts(path)
     assert known is not None and known.has_errors
     assert {"first", "last", "x", "fresh"} <= known.defined_names()
+
+
+def test_a_slow_parser_is_not_waited_for_and_comes_to_the_same_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With next to no time for each reading, over edits that come faster than trees."""
+    monkeypatch.setattr("indexer.document.PARSE_SECONDS", 1e-6)
+    monkeypatch.setattr("indexer.document.PAUSE_SECONDS", 0.0)
+    for name in ("people.py", "people.ts"):
+        path, text = f"{ROOT}/{name}", SAMPLES[name] * 40
+        language = language_of(name)
+        assert language is not None
+        index = Index(IndexConfig(workers=0), (ROOT,))
+        index.apply(Open(path, None, 0, text))
+        before = index.facts(path)
+        assert before is not None
+        where = text.index("\n", len(text) // 2) + 1
+        unsettled = 0
+        for version, character in enumerate("value = 1\nfresh = 2\n"):
+            at = len(text[:where].encode()) + version
+            index.apply(Edit(path, version, (ByteEdit(at, at, character),)))
+            facts, document = index.facts(path), index.document(path)
+            assert facts is not None and document is not None
+            assert facts.size == len(document.text)
+            assert before.defined_names() <= facts.defined_names()
+            unsettled += not document.is_settled
+        assert unsettled > 0
+        document = index.document(path)
+        assert document is not None
+        for _ in range(10_000):
+            if document.is_settled:
+                break
+            index.facts(path)
+        assert index.facts(path) == extract(path, language, document.text)
