@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from indexer.companions import callers, recent_spans, relatives
 from indexer.document import Document
@@ -227,7 +227,8 @@ class _Search:
         packer = Packer(self._repository, self._around.count, self.late, before.shown)
         found = _Pieces(before.room, self._around.count)
         found.add(packer.layer(items, min(before.room, EVENT_TOKENS)))
-        return Addition((*before.snippets, *found.snippets), frozenset(packer.shown), found.room)
+        more = [replace(snippet, of_line=True) for snippet in found.snippets]
+        return Addition((*before.snippets, *more), frozenset(packer.shown), found.room)
 
 
 MAX_TYPED = 12

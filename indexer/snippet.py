@@ -28,6 +28,7 @@ class Snippet:
     score: float
     name: str | None = None
     lines: tuple[int, ...] = ()  # the lines shown, counted from 0
+    of_line: bool = False  # whether the line that is being written asks for it
 
 
 @dataclass(frozen=True, slots=True)

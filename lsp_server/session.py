@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from indexer import Crawler, Index, IndexConfig, Open, Rules, Snippet, mask_secrets
+from indexer import Crawler, Index, IndexConfig, Open, Rules, mask_secrets
 from indexer.ignore import IGNORE_FILES, secret_name
 from lsp_server import background
 from lsp_server.cache import store_folder
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.model import Model
+from lsp_server.features.recent import RecentEdits
 from lsp_server.features.typed_through import typed_through
 from lsp_server.jobs import Jobs, Spawn
 from lsp_server.settings import IndexSettings, Settings
@@ -69,8 +70,6 @@ class DocumentState:
     ticket: Ticket | None = None
     # The last suggestion, with the text that it was made for.
     shown: tuple[bytes, Completion] | None = None
-    # The line of the last request and the snippets chosen for it: typing on keeps the prompt.
-    snippets: tuple[int, tuple[Snippet, ...]] | None = None
     # Whether the repository memory has an older text of this document.
     is_stale_in_memory: bool = True
 
@@ -105,6 +104,7 @@ class Session:
     model_problem: str | None = None
     documents: dict[str, DocumentState] = field(default_factory=dict)
     suggestions: Suggestions = field(default_factory=Suggestions)
+    recent: RecentEdits = field(default_factory=RecentEdits)
     jobs: Jobs = field(init=False)
     # Whether we watch the files ourselves, because the client does not tell of changes.
     watches_files: bool = False
@@ -129,14 +129,9 @@ class Session:
                 return rest
         if self.settings.memory.enable:
             background.refresh_memory(self, but=ask.path)
-        line = ask.text.count(b"\n", 0, ask.offset)
-        known = state.snippets[1] if state.snippets and state.snippets[0] == line else None
         masked = replace(ask, text=mask_secrets(ask.text))
-        prepared = feature.prepare(self.index, self.model, masked, self.settings, self.clock, known)
-        if isinstance(prepared, Prepared):
-            # A search that the deadline cut short is tried again with the next key.
-            state.snippets = None if prepared.receipt.cut_short else (line, prepared.snippets)
-        return prepared
+        spans = self.recent.spans
+        return feature.prepare(self.index, self.model, masked, self.settings, self.clock, spans)
 
     def refusal(self, ask: Ask) -> str | None:
         """Why nothing may be suggested here, in words; None where it may."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import indexer
-from indexer import Index, Snippet
+from indexer import Index, RecentSpan, Snippet
 from lsp_server.features.context import gather
 from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
 from lsp_server.features.model import Model
@@ -116,9 +116,9 @@ def prepare(
     ask: Ask,
     settings: Settings,
     clock: Clock,
-    known_snippets: tuple[Snippet, ...] | None = None,
+    recent: tuple[RecentSpan, ...] = (),
 ) -> Prepared | Silence:
-    """Context and prompt. `known_snippets` are those of the last request on the same line.
+    """Context and prompt. `recent` are the places that were edited lately, the latest first.
 
     `clock` is time.monotonic, in seconds.
     """
@@ -130,9 +130,9 @@ def prepare(
     place = replace(place, multiline=multiline, tab_size=ask.tab_size)
     if not can_complete(place):
         return Silence("the cursor is in the middle of code")
-    snippets, deadline = known_snippets, began + settings.context.deadline_ms / 1000
-    if snippets is None:
-        snippets = gather(index, ask.path, ask.offset, deadline)
+    deadline = began + settings.context.deadline_ms / 1000
+    budget = min(settings.context.max_tokens, model.context)
+    snippets = gather(index, ask.path, ask.offset, budget, deadline, recent)
     gathered = clock()
     prompt = render_prompt(
         model,

@@ -19,6 +19,8 @@ from lsp_server.features.tokens import TokenIds
 SNIPPETS_SHARE = 0.5
 SNIPPETS_SHARE_OF_SHORT_CONTEXT = 0.2
 SUFFIX_SHARE = 0.2
+# The part of the room for other code that is kept for what the line itself asks for.
+LINE_SHARE = 0.2
 SHORT_CONTEXT = 1024
 # The window on the text above moves in this many steps of its own size.
 WINDOW_STEPS = 4
@@ -86,8 +88,8 @@ def render_prompt(
     budget = min(max_context_tokens, max(int(room * share), room - len(whole_above)))
     smallest = _window(above, room - budget)
     useful = _not_in_sight(snippets, path, shown_path, before, _text_of(above, smallest))
-    files, spans = _snippets(model, useful, shown_path, budget)
-    window = whole_above[_window(above, room - sum(span.tokens for span in spans)) :]
+    files, spans, kept = _snippets(model, useful, shown_path, budget)
+    window = whole_above[_window(above, room - kept) :]
     ids = model.prompt_format.render(
         repo=header[0].tolist(),
         files=files,
@@ -126,17 +128,24 @@ def _not_in_sight(
 
 def _snippets(
     model: Model, snippets: Sequence[Snippet], shown_path: dict[str, str], budget: int
-) -> tuple[list[tuple[list[int], list[int]]], tuple[Span, ...]]:
-    """As many as fit, best first in choosing; the best last in the prompt, near the cursor."""
+) -> tuple[list[tuple[list[int], list[int]]], tuple[Span, ...], int]:
+    """As many as fit, best first in choosing; the best last in the prompt, near the cursor.
+
+    What the line itself asks for comes behind all others, and has a room of its own: while the line
+    is typed, tokens are only added. Returns files, spans, and the tokens to be kept free for them.
+    """
     chosen: list[tuple[list[int], list[int], Span]] = []
+    of_line: list[tuple[list[int], list[int], Span]] = []
+    reserved = int(LINE_SHARE * budget) if snippets else 0
+    room = budget - reserved
     for snippet in snippets:
         text = snippet.text if snippet.text.endswith("\n") else f"{snippet.text}\n"
         path = model.tokens.encode(shown_path[snippet.path]).tolist()
         ids = model.tokens.encode(text).tolist()
         cost = len(ids) + len(path) + 2
-        if cost > budget:
+        if cost > room + (reserved if snippet.of_line else 0):
             continue
-        budget -= cost
+        room -= cost
         span = Span(
             shown_path[snippet.path],
             snippet.start_line,
@@ -145,11 +154,12 @@ def _snippets(
             snippet.why,
             snippet.name,
         )
-        chosen.append((path, ids, span))
-    return (
-        [(path, ids) for path, ids, _ in reversed(chosen)],
-        tuple(span for _, _, span in reversed(chosen)),
-    )
+        (of_line if snippet.of_line else chosen).append((path, ids, span))
+    ordered = [*reversed(chosen), *of_line]
+    spans = tuple(span for _, _, span in ordered)
+    spent = sum(span.tokens for span in spans)
+    kept = max(spent, sum(span.tokens for _, _, span in chosen) + reserved)
+    return [(path, ids) for path, ids, _ in ordered], spans, kept
 
 
 def _window(chunks: list[tuple[str, TokenIds]], room: int) -> int:
