@@ -1,6 +1,7 @@
 """The block around a cursor, found so that it also works while the code does not parse.
 
 Python: by indentation. Languages with braces: by the syntax tree, else by counting braces.
+Languages whose blocks close with `end` (Ruby, Lua): by the syntax tree.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 import tree_sitter
 
 FUNCTION_NODE = re.compile(r"function|method|lambda|closure|constructor|^func_literal$")
-CLASS_NODE = re.compile(r"class|struct|interface|impl_item|enum|trait|record|object_type|union")
+CLASS_NODE = re.compile(
+    r"class|struct|interface|impl_item|enum|trait|record|object_type|union|^module$"
+)
 CLASS_HEADER = re.compile(rb"\b(class|struct|interface|enum|impl|trait|record|union|namespace)\b")
 CONTROL_HEADER = re.compile(
     rb"\b(if|else|for|while|do|switch|try|catch|finally|match|loop|unsafe|select|case|with|defer)\b"
@@ -118,6 +121,9 @@ def _by_tree(text: bytes, offset: int, tree: tree_sitter.Tree) -> Scope | None:
     while node is not None:
         if node.is_error:
             return None
+        ended = _ended(text, offset, node)
+        if ended is not None:
+            return ended
         body = node.child_by_field_name("body")
         if body is None and below is not None and below.type in ("statement_block", "block"):
             body = below
@@ -129,6 +135,21 @@ def _by_tree(text: bytes, offset: int, tree: tree_sitter.Tree) -> Scope | None:
             return Scope(_kind_of_node(node), node.start_byte, node.end_byte, empty)
         below, node = node, node.parent
     return None
+
+
+def _ended(text: bytes, offset: int, node: tree_sitter.Node) -> Scope | None:
+    """The block of a node that closes with `end`, if the offset is below its first line."""
+    last = node.child(node.child_count - 1) if node.child_count > 1 else None
+    if last is None or last.type != "end" or offset > last.start_byte:
+        return None
+    body = node.child_by_field_name("body") or node.child_by_field_name("consequence")
+    before = (body if body is not None else last).prev_sibling
+    header_end = before.end_byte if before is not None else node.start_byte
+    if b"\n" not in text[header_end:offset]:
+        return None
+    statements = body.named_children if body is not None else []
+    empty = not any(not child.type.endswith("comment") for child in statements)
+    return Scope(_kind_of_node(node), node.start_byte, node.end_byte, empty)
 
 
 def _kind_of_node(node: tree_sitter.Node) -> str:

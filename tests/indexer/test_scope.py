@@ -56,7 +56,33 @@ def test_python(source: str, expect: str) -> None:
         ("a.c", "int f(void) {\n  $0\n}\n", "function empty: int f(void) {"),
         ("a.cpp", "class A {\n  $0\n};\n", "class empty: class A {"),
         ("a.c", "int x;\n$0", "module: int x;"),
+        (
+            "a.cs",
+            "namespace N {\n class A {\n  void B() {\n   $0\n  }\n }\n}\n",
+            "function empty: void B() {",
+        ),
+        ("a.php", "<?php\nclass A {\n  var $x;\n  $0\n}\n", "class: class A {"),
+        ("a.kt", "class A {\n  $0\n}\n", "class empty: class A {"),
+        ("a.scala", "object A {\n  def b() = {\n    $0\n  }\n}\n", "function empty: def b() = {"),
     ],
 )
 def test_braces(name: str, source: str, expect: str) -> None:
+    assert scope(f"-- {name} --\n{source}") == expect
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "expect"),
+    [
+        ("a.rb", "class A\n  def b(x)\n    $0\n  end\nend\n", "function empty: def b(x)"),
+        ("a.rb", "class A\n  def b\n    1\n  end\n  $0\nend\n", "class: class A"),
+        ("a.rb", "module A\n  # note\n  $0\nend\n", "class empty: module A"),
+        ("a.rb", "def a\n  b.each do |c|\n    $0\n  end\nend\n", "block empty: do |c|"),
+        ("a.rb", "def a\n  x = {b: 1}\n  $0\nend\n", "function: def a"),
+        ("a.rb", "class A$0\nend\n", "module: class A"),
+        ("a.rb", "def a\n  1\nend\n$0\n", "module: def a"),
+        ("a.lua", "function f(x)\n  $0\nend\n", "function empty: function f(x)"),
+        ("a.lua", "if a then\n  b()\n  $0\nend\n", "block: if a then"),
+    ],
+)
+def test_blocks_that_close_with_end(name: str, source: str, expect: str) -> None:
     assert scope(f"-- {name} --\n{source}") == expect
