@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.facts import FileFacts
+from indexer.native import NativeError
+from indexer.native.names import NativeNames
 
 LAYER = 100_000
 """Names in one dictionary: a larger one would stop everything for too long when it grows."""
@@ -21,17 +23,17 @@ REMEMBERED = 8
 class Vocabulary:
     """Names, as UTF-8, and their numbers from 0 in the order of first sight. None is forgotten."""
 
-    def __init__(self) -> None:
-        self._layers = _Layers()
+    def __init__(self, is_native: bool = True) -> None:
+        self._names: NativeNames | LayeredNames = _names(is_native)
         self._remembered: dict[str, tuple[bytes, NDArray[np.int32]]] = {}
 
     def __len__(self) -> int:
-        return self._layers.count
+        return self._names.count
 
     @property
     def nbytes(self) -> int:
         """About how many bytes the names take."""
-        return self._layers.nbytes
+        return self._names.nbytes
 
     def numbers_of(self, facts: FileFacts) -> NDArray[np.int32]:
         """The numbers of `facts.names`: int32 [names]. New names get numbers."""
@@ -49,29 +51,17 @@ class Vocabulary:
 
     def numbers(self, blob: bytes) -> NDArray[np.int32]:
         """The numbers of packed names: int32 [names]. New names get numbers."""
-        names = blob.split(b"\0")
-        names.pop()
-        return np.fromiter(map(self._layers.open().__getitem__, names), np.int32, len(names))
+        return self._names.numbers(blob)
 
     def find(self, name: str) -> int:
         """The number of a name, -1 if it has none."""
-        return self._layers.find(name.encode("utf-8", "surrogatepass"))
+        return self._names.find(name.encode("utf-8", "surrogatepass"))
 
     def names_of(self, numbers: Iterable[int]) -> Iterator[str]:
         """The names of some numbers, each once, in the order of first sight."""
-        wanted = set(numbers)
-        for name, number in self._layers.items():
-            if number in wanted:
-                wanted.discard(number)
-                yield name.decode()
-
-    def numbered(self, numbers: Iterable[int]) -> Iterator[tuple[int, str]]:
-        """Some numbers with their names, in the order of first sight."""
-        wanted = set(numbers)
-        for name, number in self._layers.items():
-            if number in wanted:
-                wanted.discard(number)
-                yield number, name.decode()
+        chosen = np.unique(np.fromiter(numbers, np.int32))
+        chosen = chosen[chosen < len(self)]
+        return iter(self._names.names(chosen).decode().split("\0")[:-1])
 
     def _renumbered(self, old: bytes, numbers: NDArray[np.int32], new: bytes) -> NDArray[np.int32]:
         """The numbers of `new`, given those of `old`: only names that differ are looked up."""
@@ -85,8 +75,22 @@ class Vocabulary:
         return np.concatenate((numbers[:before], middle, numbers[len(numbers) - after :]))
 
 
-class _Layers:
-    """Dictionaries of bounded size. The last one takes new names and copies older ones it meets."""
+def _names(is_native: bool) -> NativeNames | LayeredNames:
+    """Names in native memory; where the library is not built, tables work none the less."""
+    if is_native:
+        try:
+            return NativeNames()
+        except NativeError:
+            pass
+    return LayeredNames()
+
+
+class LayeredNames:
+    """The same in Python, several times as slow and large.
+
+    It keeps names in dictionaries of bounded size. The last one takes new names and copies older
+    ones that it meets.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -94,12 +98,13 @@ class _Layers:
         self._older: list[_Layer] = []
         self._last = _Layer(self)
 
-    def open(self) -> _Layer:
-        """The dictionary in which every name can be looked up for a while."""
+    def numbers(self, blob: bytes) -> NDArray[np.int32]:
         if len(self._last) >= LAYER:
             self._older.append(self._last)
             self._last = _Layer(self)
-        return self._last
+        names = blob.split(b"\0")
+        names.pop()
+        return np.fromiter(map(self._last.__getitem__, names), np.int32, len(names))
 
     def find(self, name: bytes) -> int:
         for layer in (self._last, *self._older):
@@ -117,15 +122,21 @@ class _Layers:
             self.nbytes += len(name) + NAME_BYTES
         return number
 
-    def items(self) -> Iterator[tuple[bytes, int]]:
-        for layer in (*self._older, self._last):
-            yield from layer.items()
+    def names(self, numbers: NDArray[np.int32]) -> bytes:
+        wanted = set(numbers.tolist())
+        found = {
+            number: name
+            for layer in (*self._older, self._last)
+            for name, number in layer.items()
+            if number in wanted
+        }
+        return b"".join(found[number] + b"\0" for number in numbers.tolist())
 
 
 class _Layer(dict[bytes, int]):
     """One dictionary, which gives a name it does not know a number."""
 
-    def __init__(self, layers: _Layers) -> None:
+    def __init__(self, layers: LayeredNames) -> None:
         self._layers = layers
 
     def __missing__(self, name: bytes) -> int:

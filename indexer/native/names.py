@@ -47,8 +47,10 @@ class NativeNames:
         return int(self._library.sopilka_vocabulary_find(self._handle, name, len(name)))
 
     def names(self, numbers: NDArray[np.int32]) -> bytes:
-        """The packed names of some numbers."""
+        """The packed names of some numbers. Raises IndexError for a number without a name."""
         numbers = np.ascontiguousarray(numbers, np.int32)
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < self.count:
+            raise IndexError(f"numbers of names are 0 to {self.count - 1}")
         given = (self._handle, numbers.ctypes.data, len(numbers))
         size = self._library.sopilka_vocabulary_names(*given, None, 0)
         packed = ctypes.create_string_buffer(size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer import postings, symbol_table, vocabulary
-from indexer.facts import FileFacts
+from indexer.facts import FileFacts, packed
+from indexer.native.names import NativeNames
 from indexer.postings import Postings
 from indexer.tables import Tables
-from indexer.vocabulary import Vocabulary, changed_span
+from indexer.vocabulary import LayeredNames, Vocabulary, changed_span
 from tests.indexer.made_facts import made_facts
 
 name = st.sampled_from(["a", "b", "ab", "abc", "名", "x", "xa", "b2", "c", "cc"])
@@ -136,10 +138,10 @@ def test_where_two_sequences_differ(old: list[int], new: list[int]) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(names, min_size=1, max_size=10))
-def test_numbers_of_names_are_the_same_every_time(texts: list[list[str]]) -> None:
+@given(st.lists(names, min_size=1, max_size=10), st.booleans())
+def test_numbers_of_names_are_the_same_every_time(texts: list[list[str]], is_native: bool) -> None:
     """Also those that are told from the numbers of the text before."""
-    known = Vocabulary()
+    known = Vocabulary(is_native)
     numbers: dict[str, int] = {}
     for text in texts:
         facts = made_facts("p", text)
@@ -153,6 +155,27 @@ def test_numbers_of_names_are_the_same_every_time(texts: list[list[str]]) -> Non
     assert list(known.names_of([0, 1, 0])) == [
         one for one, number in numbers.items() if number in (0, 1)
     ]
+
+
+def test_native_names_are_numbered_as_plain_ones_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through all growth of both: many names, long ones, the empty one."""
+    monkeypatch.setattr(vocabulary, "LAYER", 500)
+    native, plain = NativeNames(), LayeredNames()
+    chance = random.Random(0)
+    for _ in range(60):
+        words = [f"{'x' * chance.choice((0, 1, 9, 70_000))}{chance.randrange(9_000)}" for _ in "ab"]
+        words += [f"name{chance.randrange(20_000)}" for _ in range(500)] + ["", "né", "名前"]
+        blob = packed(words)
+        assert native.numbers(blob).tolist() == plain.numbers(blob).tolist()
+        assert native.count == plain.count
+        for word in (*words[:20], "none", "né"):
+            assert native.find(word.encode()) == plain.find(word.encode())
+    order = np.arange(native.count, dtype=np.int32)[::-1]
+    assert native.names(order) == plain.names(order)
+    assert native.names(order[:0]) == b"" and native.numbers(b"").tolist() == []
+    assert native.nbytes > 1_000_000
+    with pytest.raises(IndexError, match="numbers of names are 0 to"):
+        native.names(np.array([native.count], np.int32))
 
 
 @settings(max_examples=100, deadline=None)
