@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lsp_server.cache import cache_folder
 from lsp_server.features.model import Model
 from lsp_server.features.tokens import TokenCache
 from lsp_server.settings import EngineSettings
@@ -56,6 +59,10 @@ async def open_model(settings: EngineSettings, roots: tuple[str, ...] = ()) -> M
     )
 
 
+def _kept(settings: EngineSettings) -> Path | None:
+    return cache_folder(os.environ, sys.platform) if settings.keep_cache else None
+
+
 async def _driver(settings: EngineSettings, bundle: Bundle, roots: tuple[str, ...]) -> EngineDriver:
     config = engine_config(settings)
     if settings.shared:
@@ -64,10 +71,14 @@ async def _driver(settings: EngineSettings, bundle: Bundle, roots: tuple[str, ..
 
         # The host needs to tell workspaces apart, not to know where they are.
         workspace = hashlib.sha256("\0".join(roots).encode("utf-8", "surrogateescape")).hexdigest()
-        idle = 60.0 * settings.idle_minutes
         try:
             return await EngineClient.open(
-                bundle.path, config, name="lsp-server", workspace=workspace, idle=idle
+                bundle.path,
+                config,
+                name="lsp-server",
+                workspace=workspace,
+                idle=60.0 * settings.idle_minutes,
+                keep=_kept(settings),
             )
         except EndpointError as error:
             log.warning("the model is not shared: %s", error)

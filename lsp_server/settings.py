@@ -152,6 +152,11 @@ class EngineSettings:
         minimum=1,
         maximum=1_000_000,
     )
+    keep_cache: bool = setting(
+        False,
+        "Keep up to 64 MB of that cache on disk when the shared process ends, in your cache "
+        "folder, so that the first suggestion of the next day is fast. It is made from your code.",
+    )
     small_cache: bool = setting(
         False,
         "Keep keys and values in 8 bits: more than three times as many fit, at some loss of "

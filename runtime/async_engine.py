@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -58,8 +59,10 @@ class LocalDriver(EngineDriver):
 class AsyncEngine(LocalDriver):
     """Drives an engine on a thread of its own."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, at_end: Callable[[Engine], None] = lambda _: None) -> None:
+        """`at_end` is called on the engine's thread before the model is freed."""
         super().__init__(engine)
+        self._at_end = at_end
         # The condition guards all below; the engine's thread waits on it for work.
         self._condition = threading.Condition()
         self._generations: dict[int, Generation] = {}
@@ -128,6 +131,7 @@ class AsyncEngine(LocalDriver):
             while self._turn():
                 pass
             self._end_all(EngineClosed("the engine was closed"))
+            self._at_end(self._engine)
         except BaseException as error:
             logger.critical("the engine's thread died of %s", type(error).__name__)
             with self._condition:

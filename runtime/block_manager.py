@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -166,6 +168,26 @@ class BlockManager:
             self._hold(block, parent, part)
             if len(part) == size:
                 table.keys.append(block.key or key_of(parent, part))
+
+    def held(self) -> Iterator[Block]:
+        """Full blocks that can be found by their prefix, those used last first."""
+        used = (block for block in self._blocks if block.users)
+        unused = (self._blocks[index] for index in reversed(self._unused))
+        return (block for block in chain(used, unused) if block.key is not None)
+
+    def adopt(self, parent: Key, tokens: Tokens) -> int | None:
+        """A block, until now unused, that holds `tokens` after `parent` from now on.
+
+        None where these are held already or no block holds nothing.
+        """
+        if key_of(parent, tokens) in self._full or len(tokens) != self.block_size:
+            return None
+        if not self._unused or len(self._blocks[next(iter(self._unused))].tokens):
+            return None
+        block = self._fresh()
+        self._hold(block, parent, tokens)
+        self._drop(block)
+        return block.index
 
     def release(self, table: BlockTable, *, keep: bool = True) -> None:
         """Gives the blocks back; with `keep` False, nothing in those it used alone is reused."""

@@ -48,10 +48,11 @@ class EngineClient(EngineDriver):
         name: str = "client",
         workspace: str = "",
         idle: float = IDLE_SECONDS,
+        keep: Path | None = None,
     ) -> None:
         """Use `open`."""
         super().__init__()
-        self._bundle, self._config, self._idle = bundle, config, idle
+        self._bundle, self._config, self._idle, self._keep = bundle, config, idle, keep
         self._tokenizer, self._name, self._workspace = tokenizer, name, workspace
         # Called after a host was lost and another one found: its memory has to be filled again.
         self.on_restart: Callable[[], None] = lambda: None
@@ -165,7 +166,8 @@ class EngineClient(EngineDriver):
             for _ in range(ATTEMPTS):
                 stream = await connect(address)
                 if stream is None:
-                    await asyncio.to_thread(start, self._bundle, self._config, self._idle)
+                    options = (self._bundle, self._config, self._idle, self._keep)
+                    await asyncio.to_thread(start, *options)
                 elif await self._greet(*stream):
                     break
                 else:  # It was about to leave, or died with our connection in its queue.

@@ -12,11 +12,13 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime import cache_file
 from runtime.block_manager import BlockManager
 from runtime.config import EngineConfig
 from runtime.drafter import Drafter, StepCosts
@@ -175,6 +177,14 @@ class Engine:
             memory_tokens=sum(store.num_tokens for store in stores),
             totals=self._totals,
         )
+
+    def load_cache(self, path: Path, name: str) -> int:
+        """Take in keys and values that `save_cache` kept; return how many blocks of them."""
+        return cache_file.load(path, name, self._scheduler.blocks, self.runner)
+
+    def save_cache(self, path: Path, name: str, max_bytes: int) -> int:
+        """Keep what was used last for the next start; return how many blocks. Raises OSError."""
+        return cache_file.save(path, name, self._scheduler.blocks, self.runner, max_bytes)
 
     def close(self) -> None:
         self.runner.close()

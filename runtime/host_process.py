@@ -23,16 +23,22 @@ from pathlib import Path
 
 from runtime.config import EngineConfig
 from runtime.endpoint import address_of, host_name, runtime_directory
+from runtime.engine import Engine
 from runtime.errors import EngineError, ModelLoadError
 
-START_SECONDS = 120.0
+MAX_KEPT_BYTES = 64 * 1024 * 1024
 MAX_LOG_BYTES = 1_000_000
 IDLE_SECONDS = 600.0
 READY = "ready"
+log = logging.getLogger(__name__)
 
 
-def start(bundle: Path, config: EngineConfig, idle: float = IDLE_SECONDS) -> None:
+def start(
+    bundle: Path, config: EngineConfig, idle: float = IDLE_SECONDS, keep: Path | None = None
+) -> None:
     """Starts the host for a bundle if there is none; returns when it listens. Takes seconds.
+
+    With `keep` it keeps its cache of keys and values in that folder when it leaves.
 
     Raises ModelLoadError with what the host said when it could not load the model.
     """
@@ -42,7 +48,7 @@ def start(bundle: Path, config: EngineConfig, idle: float = IDLE_SECONDS) -> Non
         if asyncio.run(_answers(address_of(directory, name))):
             return  # Somebody else was faster.
         process = subprocess.Popen(
-            command(bundle, config, idle),
+            command(bundle, config, idle, keep),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -57,7 +63,7 @@ def start(bundle: Path, config: EngineConfig, idle: float = IDLE_SECONDS) -> Non
         raise ModelLoadError(line or f"the engine host ended at once; see {directory}")
 
 
-def command(bundle: Path, config: EngineConfig, idle: float) -> list[str]:
+def command(bundle: Path, config: EngineConfig, idle: float, keep: Path | None) -> list[str]:
     """How a host is started: without the current folder on the path, which is not ours."""
     packages = str(Path(__file__).resolve().parent.parent)
     code = (
@@ -65,6 +71,8 @@ def command(bundle: Path, config: EngineConfig, idle: float) -> list[str]:
         "from runtime.host_process import main; sys.exit(main(sys.argv[1:]))"
     )
     options = ["--bundle", str(bundle), "--config", json.dumps(asdict(config)), "--idle", str(idle)]
+    if keep is not None:
+        options += ["--keep", str(keep)]
     return [sys.executable, "-P", "-c", code, packages, *options]
 
 
@@ -74,28 +82,44 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--bundle", type=Path, required=True, help="the model's folder")
     parser.add_argument("--config", required=True, help="an EngineConfig as JSON")
     parser.add_argument("--idle", type=float, default=IDLE_SECONDS, help="seconds without clients")
+    parser.add_argument("--keep", type=Path, help="keep the cache in this folder when leaving")
     options = parser.parse_args(arguments)
     config = EngineConfig(**json.loads(options.config))
     directory = runtime_directory()
     name = host_name(options.bundle, config)
     _log_to(directory / f"engine-{name}.log")
     try:
-        asyncio.run(_serve(options.bundle, config, address_of(directory, name), options.idle))
+        kept = None if options.keep is None else options.keep / f"kv-{name}"
+        serving = _serve(options.bundle, config, address_of(directory, name), options.idle, kept)
+        asyncio.run(serving)
     except EngineError as error:
-        logging.getLogger(__name__).error("the model cannot be loaded: %s", type(error).__name__)
+        log.error("the model cannot be loaded: %s", type(error).__name__)
         _say(" ".join(str(error).split()))
         return 1
     return 0
 
 
-async def _serve(path: Path, config: EngineConfig, address: str, idle: float) -> None:
+async def _serve(
+    path: Path, config: EngineConfig, address: str, idle: float, kept: Path | None
+) -> None:
     from runtime import AsyncEngine, build_engine
     from runtime.bundle import Bundle
     from runtime.host import EngineHost
 
     began = time.monotonic()
     bundle = Bundle.open(path)
-    engine = AsyncEngine(build_engine(bundle, config))
+    local = build_engine(bundle, config)
+    name = host_name(path, config)
+
+    def keep(engine: Engine) -> None:
+        if kept is not None:
+            with contextlib.suppress(OSError):
+                count = engine.save_cache(kept, name, MAX_KEPT_BYTES)
+                log.info("%d blocks of the cache are kept", count)
+
+    if kept is not None:
+        log.info("%d blocks of the cache were kept", local.load_cache(kept, name))
+    engine = AsyncEngine(local, keep)
     description = {"model": bundle.name, "bundle": str(path), "config": asdict(config)}
     host = EngineHost(engine, description, idle)
     loop = asyncio.get_running_loop()
@@ -106,7 +130,7 @@ async def _serve(path: Path, config: EngineConfig, address: str, idle: float) ->
     await asyncio.sleep(0)
     while not serving.done() and not await _answers(address):
         await asyncio.sleep(0.005)
-    logging.getLogger(__name__).info("ready after %.2f s", time.monotonic() - began)
+    log.info("ready after %.2f s", time.monotonic() - began)
     _say(READY)
     try:
         await serving

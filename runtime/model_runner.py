@@ -67,6 +67,14 @@ class ModelRunner(Protocol):
         """Let a block of the pool hold what another one holds."""
         ...
 
+    def read_block(self, index: int) -> bytes:
+        """Return what a block holds, of all layers."""
+        ...
+
+    def write_block(self, index: int, content: bytes) -> None:
+        """Let a block hold what `read_block` returned. ValueError for another number of bytes."""
+        ...
+
     def cancel(self) -> None:
         """From any thread: let a `run` that is under way raise Cancelled soon; else do nothing."""
         ...
@@ -179,6 +187,21 @@ class OrtModelRunner:
         for pool in self._pools:
             view = pool.numpy()
             view[target] = view[source]
+
+    def read_block(self, index: int) -> bytes:
+        """Return what a block holds, of all layers."""
+        self._check_block(index)
+        return b"".join(pool.numpy()[index].tobytes() for pool in self._pools)
+
+    def write_block(self, index: int, content: bytes) -> None:
+        """Let a block hold what `read_block` returned."""
+        self._check_block(index)
+        rows = [pool.numpy()[index] for pool in self._pools]
+        if len(content) != sum(row.nbytes for row in rows):
+            raise ValueError(f"a block has {sum(row.nbytes for row in rows)} bytes")
+        parts = np.frombuffer(content, np.uint8).reshape(len(rows), -1)
+        for row, part in zip(rows, parts, strict=True):
+            row[:] = part
 
     def cancel(self) -> None:
         """Stop a run that is under way, between two nodes or two expert tasks; from any thread."""

@@ -92,6 +92,12 @@ class ScriptedRunner:
     def copy_block(self, source: int, target: int) -> None:
         self._pool[target] = self._pool[source]
 
+    def read_block(self, index: int) -> bytes:
+        return self._pool[index].tobytes()
+
+    def write_block(self, index: int, content: bytes) -> None:
+        self._pool[index] = np.frombuffer(content, np.int64)
+
     def cancel(self) -> None:
         self._is_cancelled = True
 
