@@ -30,6 +30,8 @@ from benchmarks.exactness.compare import (
 from indexer import FileFacts
 
 Read = tuple[str, bytes, FileFacts]
+MAX_CLASSES = 12
+"""Classes of differences that are shown, the largest first."""
 
 
 @dataclass(frozen=True)
@@ -223,8 +225,12 @@ def table(what: str, comparison: Comparison) -> Iterator[str]:
         numbers = f"{tally.expected} | {tally.found} | {tally.both}"
         yield f"| {kind} | {numbers} | {tally.recall:.2f} | {tally.precision:.2f} |"
     yield ""
-    for difference, count in comparison.differences.most_common():
+    classes = comparison.differences.most_common()
+    for difference, count in classes[:MAX_CLASSES]:
         yield f"- {count} {difference}: {listed(comparison.examples[difference])}."
+    if len(classes) > MAX_CLASSES:
+        rest = sum(count for _, count in classes[MAX_CLASSES:])
+        yield f"- {rest} more in {len(classes) - MAX_CLASSES} smaller classes."
 
 
 def listed(examples: Iterable[str]) -> str:

@@ -30,6 +30,7 @@ class Ctags:
     extra_kinds: str = ""  # letters of kinds that ctags leaves out unless asked
     method_scopes: frozenset[str] = frozenset()  # functions in these are methods
     containers: bool = True  # whether ctags' scopes are those of the index
+    last_container: bool = False  # the index names out-of-line members by their class alone
     package_first: bool = False  # whether scopes begin with the package
     ignored_macros: str = ""  # annotations that ctags can't tell from names
     same_kinds: dict[str, str] = field(default_factory=dict)  # the index tells more apart
@@ -233,6 +234,7 @@ LANGUAGES = {
         {**C_KINDS, "class": "class", "namespace": "module"},
         "px",
         method_scopes=frozenset({"class", "struct", "union"}),
+        last_container=True,
         ignored_macros=",".join(f"{macro}+" for macro in CPP_ANNOTATIONS),
     ),
 }
@@ -274,6 +276,7 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
         and ANONYMOUS.fullmatch(kind_and_name[1].rsplit("::", 1)[-1])
     }
     typedefs = dict(named.values())
+    classes = {tag["name"] for tag in tags if tag["kind"] in ("class", "struct", "union")}
     found: list[Definition] = []
     for tag in tags:
         if re.match(language.invented, f"{tag['kind']}:{tag['name']}:{tag.get('pattern', '')}"):
@@ -296,6 +299,8 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
         last = tag.get("scope", "").rsplit("::", 1)[-1]
         if tag.get("scopeKind") == "enum" and (not ANONYMOUS.fullmatch(last) or last in named):
             kind = "field"  # the index calls the constants of an enum its fields
+        elif kind == "constant" and container.rsplit(".", 1)[-1] in classes:
+            kind = "field"  # and those of an enum without a name fields of the class around
         found.append(Definition(tag["line"], tag["name"].replace(" ", ""), kind, container))
     return found
 
@@ -307,7 +312,8 @@ def _container(language: Ctags, scope: str, named: dict[str, tuple[str, str]]) -
     if language.package_first:
         parts = parts[1:]
     parts = [named[part][0] if part in named else part for part in parts]
-    return ".".join(part for part in parts if not ANONYMOUS.fullmatch(part))
+    parts = [part for part in parts if not ANONYMOUS.fullmatch(part)]
+    return ".".join(parts[-1:] if language.last_container else parts)
 
 
 def comparable(language: Ctags) -> Callable[[Definition], Definition | None]:
@@ -319,6 +325,8 @@ def comparable(language: Ctags) -> Callable[[Definition], Definition | None]:
         container = one.container if language.containers and kind != "macro" else ""
         if kind not in kinds or one.name == "_":
             return None
+        if language.last_container:
+            container = container.rsplit(".", 1)[-1]
         return Definition(one.line, one.name.replace(" ", ""), kind, container)
 
     return turn

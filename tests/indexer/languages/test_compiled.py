@@ -138,6 +138,10 @@ class EXPORT Cache {
   int size_;
   void Clear();
 };
+struct Locked {
+  int Read() LOCKS_EXCLUDED(mutex_) { return 1; }
+};
+EXPORT cache_t* cache_create(int size);
 int after;
 """,
         snapshot("""\
@@ -145,6 +149,10 @@ class Cache | class EXPORT Cache
 method Cache.~Cache | ~Cache()
 field Cache.size_ <int> | int size_;
 method Cache.Clear <void> | void Clear();
+class Locked | struct Locked
+method Locked.Read <int> | int Read() LOCKS_EXCLUDED(mutex_)
+function Locked.Read.LOCKS_EXCLUDED <int> | int Read() LOCKS_EXCLUDED(mutex_)
+function cache_create <EXPORT> | EXPORT cache_t* cache_create(int siz
 variable after <int> | int after;\
 """),
     )

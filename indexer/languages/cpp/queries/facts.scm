@@ -70,6 +70,16 @@
   .
   (ERROR (function_declarator declarator: (field_identifier) @name))) @definition.method
 (field_declaration type: (_) @type . (ERROR (identifier) @name)) @definition.field
+(function_definition
+  type: (_) @type
+  (ERROR (function_declarator declarator: (field_identifier) @name))
+  body: (compound_statement) @body) @definition.method
+; A macro before a type with a star: the grammar takes the star for one of a member pointer.
+(declaration
+  declarator: (qualified_identifier
+    scope: (_) @type
+    name: (pointer_type_declarator declarator: (function_declarator
+      declarator: (type_identifier) @name)))) @definition.function
 (field_declaration
   type: (_) @type
   declarator: (pointer_declarator (ERROR (identifier) @name))) @definition.field
