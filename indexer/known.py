@@ -16,7 +16,7 @@ LEFT_OUT = 0
 COARSE_NS, FINE_NS = 2_000_000_000, 50_000_000
 """How long after a change another one may get the same time, where a file system counts seconds
 and where it counts less. A state that young tells nothing."""
-FILE_BYTES, COLUMN_SHARE, TERM_BYTES = 3_200, 1.1, 6
+FILE_BYTES, COLUMN_SHARE, TERM_BYTES = 3_000, 1.45, 8
 """What a file costs in memory: for itself, for a byte of its columns, for a term of a chunk."""
 
 

@@ -47,7 +47,7 @@ MODEL, INDEX, MEMORY, WATCH = "model", "index", "memory", "watch"
 FILES_AT_A_TIME = 16
 # Seconds for which the loop may be held to apply what was crawled.
 SLICE = 0.002
-CHANGES_AT_A_TIME = 4
+CHANGES_AT_A_TIME = 2
 FREEZE_EVERY = 1_000
 
 
