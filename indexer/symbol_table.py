@@ -163,7 +163,7 @@ class SymbolTable:
 
     def names_of(self, numbers: Sequence[int]) -> Iterator[tuple[int, str]]:
         """Names with their numbers in `entries`."""
-        return self._vocabulary.numbered(numbers)
+        return zip(sorted(set(numbers)), self._vocabulary.names_of(numbers), strict=True)
 
     def definitions_of(self, name: str) -> Iterator[Symbol]:
         """Symbols called `name`, file by file in the order of their paths."""
