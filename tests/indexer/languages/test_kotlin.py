@@ -194,3 +194,27 @@ beside: app/src/main/kotlin/Basis.kt:6:beside
 Person: elsewhere/anything.kt:3:Person
 make: elsewhere/anything.kt:9:make\
 """)
+
+
+def test_headers_that_the_grammar_takes_for_calls_of_words() -> None:
+    check_symbols(
+        """\
+-- Odd.kt --
+@Target(FIELD)
+annotation class Mark
+
+@Delete
+class Alone
+
+@Flaky // why
+open class Noted {
+    fun kept() = 1
+}
+""",
+        snapshot("""\
+interface Mark | annotation class Mark
+class Alone | @Delete class Alone
+class Noted | @Flaky // why open class Noted
+method Noted.kept | fun kept()\
+"""),
+    )

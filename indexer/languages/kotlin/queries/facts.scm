@@ -126,7 +126,7 @@
   (identifier) @name
   (#eq? @_annotation "annotation")
   (#eq? @_class "class")) @definition.interface
-(infix_expression . (identifier) @_class . (identifier) @name (#eq? @_class "class")) @definition.class
+(infix_expression (identifier) @_class . (identifier) @name (#eq? @_class "class")) @definition.class
 
 ; Headers of what is not finished or does not parse.
 (ERROR "interface" . (identifier) @name) @definition.interface
