@@ -188,7 +188,8 @@ def test_postings_hold_what_living_owners_added(data: st.DataObject) -> None:
         held = Postings(bits=2)
         alive: dict[int, list[tuple[int, int]]] = {}
         for _ in range(data.draw(st.integers(1, 60))):
-            if alive and data.draw(st.booleans()):
+            is_retiring = data.draw(st.booleans())
+            if alive and is_retiring:
                 gone = data.draw(st.lists(st.sampled_from(sorted(alive)), unique=True))
                 for owner in gone:
                     del alive[owner]
