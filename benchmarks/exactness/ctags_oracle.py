@@ -277,6 +277,7 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
     }
     typedefs = dict(named.values())
     classes = {tag["name"] for tag in tags if tag["kind"] in ("class", "struct", "union")}
+    functions = {tag["name"] for tag in tags if tag["kind"] in ("function", "method")}
     found: list[Definition] = []
     for tag in tags:
         if re.match(language.invented, f"{tag['kind']}:{tag['name']}:{tag.get('pattern', '')}"):
@@ -297,6 +298,8 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
         if kind == "macro":
             container = ""  # known to the whole file
         last = tag.get("scope", "").rsplit("::", 1)[-1]
+        if ANONYMOUS.fullmatch(last) and container.rsplit(".", 1)[-1] in functions:
+            continue  # part of a variable of a function
         if tag.get("scopeKind") == "enum" and (not ANONYMOUS.fullmatch(last) or last in named):
             kind = "field"  # the index calls the constants of an enum its fields
         elif kind == "constant" and container.rsplit(".", 1)[-1] in classes:

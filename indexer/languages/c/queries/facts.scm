@@ -92,6 +92,7 @@
     (pointer_declarator declarator: (identifier) @name)
     (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
     (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+    (pointer_declarator declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name)))
     (array_declarator declarator: (identifier) @name)
     (array_declarator declarator: (array_declarator declarator: (identifier) @name))
     (function_declarator declarator: (parenthesized_declarator
@@ -104,6 +105,7 @@
       (pointer_declarator declarator: (identifier) @name)
       (pointer_declarator declarator: (pointer_declarator declarator: (identifier) @name))
       (pointer_declarator declarator: (array_declarator declarator: (identifier) @name))
+    (pointer_declarator declarator: (pointer_declarator declarator: (array_declarator declarator: (identifier) @name)))
       (array_declarator declarator: (identifier) @name)
       (array_declarator declarator: (array_declarator declarator: (identifier) @name))
       (array_declarator declarator: (array_declarator declarator: (array_declarator declarator: (identifier) @name)))
