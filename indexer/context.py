@@ -187,7 +187,13 @@ class _Search:
                 limit = min(int(COMPANIONS_SHARE * room), MAX_COMPANIONS_TOKENS)
                 found.add([*relatives(*place), *callers(*place)], limit)
         if room >= WHOLE_FILES_FROM:
-            files = whole_files(self._repository, self._facts, found.room, count, self.late)
+            blank = replace(self.surroundings, mentions=(), written=(), words={}, window=(0, 0))
+            imports = NeedSearch(
+                self._repository, self._document, self._facts, blank, self._deadline
+            )
+            imports.of_imports()
+            needs = imports.needs.values()
+            files = whole_files(self._repository, self._facts, needs, found.room, count, self.late)
             found.add(files, again=True)  # else what the cursor asks for would have a say
         return Context(self._around, found.snippets, frozenset(packer.shown), budget - found.spent)
 

@@ -103,6 +103,10 @@ class NeedSearch:
         self._imports()
         self._beside()
 
+    def of_imports(self) -> None:
+        """Collects what imports alone ask for, wherever the cursor is."""
+        self._imports()
+
     def in_the_line(self) -> None:
         """Collects what the part of the line before the cursor asks for."""
         self._receiver(self.around.receiver, self.around.typed)

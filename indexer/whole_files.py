@@ -7,16 +7,19 @@ thousand tokens stays the same, to its last token, while people write.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from indexer.facts import FileFacts
 from indexer.files import closeness, name_of, parent_of
+from indexer.needs import Need
 from indexer.repository import Repository
 from indexer.resolve import Module, Resolver
 from indexer.snippet import Snippet, range_snippet
 
 MAX_HOPS = 3
 MAX_BESIDE = 40
+IMPORTED_WEIGHT = 0.5
+"""What an import of a file itself is worth, besides what of it is likely needed."""
 ENOUGH = 80
 """Tokens below which no further file is tried."""
 MAX_MISFITS = 30
@@ -26,13 +29,17 @@ TEST_MARKS = ("test_", "_test", ".test", ".spec", "_spec", "Test")
 def whole_files(
     repository: Repository,
     facts: FileFacts,
+    needed: Iterable[Need],
     room: int,
     count: Callable[[str], int],
     late: Callable[[], bool],
 ) -> Iterator[Snippet]:
-    """Files of at most `room` tokens together, the nearest to the document of `facts` first."""
+    """Files of at most `room` tokens together, the nearest to the document of `facts` first.
+
+    `needed` is what its imports ask for.
+    """
     misfits = 0
-    for number, (path, why) in enumerate(files_by_rank(repository, facts)):
+    for number, (path, why) in enumerate(files_by_rank(repository, facts, needed)):
         if room < ENOUGH or misfits > MAX_MISFITS or late():
             return
         known = repository.table.facts(path)
@@ -51,15 +58,29 @@ def whole_files(
         yield snippet
 
 
-def files_by_rank(repository: Repository, facts: FileFacts) -> Iterator[tuple[str, str]]:
+def files_by_rank(
+    repository: Repository, facts: FileFacts, needed: Iterable[Need]
+) -> Iterator[tuple[str, str]]:
     """All files but the document's, the likeliest to be needed first, and why."""
     resolver = repository.resolver()
     seen = {facts.path}
     level = [facts.path]
+    scores: dict[str, float] = {}
+    for need in needed:
+        weight = max([need.weight, *need.members.values()])
+        scores[need.symbol.path] = scores.get(need.symbol.path, 0.0) + weight
+    for path in _imported(repository, resolver, facts.path):
+        scores[path] = scores.get(path, 0.0) + IMPORTED_WEIGHT
+    for path in sorted(scores, key=lambda path: (-scores[path], path)):
+        if path not in seen:
+            seen.add(path)
+            yield path, "imported"
     for hop in range(1, MAX_HOPS + 1):
         after: list[str] = []
         for path in level:
             for other in _imported(repository, resolver, path):
+                if hop == 1 and other in scores and other != facts.path:
+                    after.append(other)
                 if other not in seen:
                     seen.add(other)
                     after.append(other)
