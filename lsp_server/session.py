@@ -19,7 +19,7 @@ from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.model import Model
 from lsp_server.features.recent import RecentEdits
-from lsp_server.features.typed_through import typed_through
+from lsp_server.features.typed_through import still_expected, typed_through
 from lsp_server.jobs import Jobs, Spawn
 from lsp_server.settings import IndexSettings, Settings
 
@@ -121,17 +121,25 @@ class Session:
         refusal = self.refusal(ask)
         if self.model is None or refusal is not None:
             return Silence(refusal or "no model is loaded")
-        state = self.state(ask.path)
+        state, expected = self.state(ask.path), ""
         if state.shown is not None:
             text, suggestion = state.shown
             rest = typed_through(suggestion, text, ask.text, ask.offset)
             if rest is not None:
                 return rest
+            expected = still_expected(suggestion, text, ask.text, ask.offset)
         if self.settings.memory.enable:
             background.refresh_memory(self, but=ask.path)
         masked = replace(ask, text=mask_secrets(ask.text))
-        spans = self.recent.spans
-        return feature.prepare(self.index, self.model, masked, self.settings, self.clock, spans)
+        return feature.prepare(
+            self.index,
+            self.model,
+            masked,
+            self.settings,
+            self.clock,
+            self.recent.spans,
+            expected,
+        )
 
     def refusal(self, ask: Ask) -> str | None:
         """Why nothing may be suggested here, in words; None where it may."""

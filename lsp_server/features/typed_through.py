@@ -28,3 +28,18 @@ def typed_through(
         return None
     end = shown.end + typed_length
     return replace(shown, text=rest, start=offset, end=end)
+
+
+def still_expected(shown: Completion, shown_text: bytes, text: bytes, offset: int) -> str:
+    """What a suggestion that was made for an older text lets expect behind the cursor now.
+
+    It says something as long as the cursor's line begins as that one did, with a start of the
+    suggestion behind it, whatever has changed elsewhere.
+    """
+    old_line = shown_text[shown_text.rfind(b"\n", 0, shown.start) + 1 : shown.start]
+    line = text[text.rfind(b"\n", 0, offset) + 1 : offset]
+    suggestion = shown.text.encode()
+    typed = line[len(old_line) :]
+    if not line.startswith(old_line) or not suggestion.startswith(typed):
+        return ""
+    return suggestion[len(typed) :].decode("utf-8", "ignore")

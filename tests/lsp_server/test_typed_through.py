@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.features.completion import Completion, Receipt
-from lsp_server.features.typed_through import typed_through
+from lsp_server.features.typed_through import still_expected, typed_through
 
 texts = st.text("ab é😀(\n", max_size=12)
 
@@ -51,3 +51,21 @@ def test_after_any_other_edit_nothing_is_left(
 def test_half_a_character_is_no_beginning() -> None:
     text, shown = made("", "é", "", 0)
     assert typed_through(shown, text, b"\xc3", 1) is None
+
+
+def test_an_edit_elsewhere_leaves_what_was_expected() -> None:
+    text, shown = made("import os\nx = os.pa", "th.join(a, b)", "\n", 0)
+    now = b"import os, sys\nx = os.path.j"
+    assert still_expected(shown, text, now + b"\n", len(now)) == "oin(a, b)"
+    assert still_expected(shown, text, now[:-1] + b"k\n", len(now)) == ""
+    other = b"y = os.pa"
+    assert still_expected(shown, text, other, len(other)) == ""
+
+
+@given(texts, texts.filter(bool), texts, texts, st.integers(0, 40))
+def test_what_is_expected_is_an_end_of_the_suggestion(
+    before: str, suggestion: str, after: str, now: str, offset: int
+) -> None:
+    text, shown = made(before, suggestion, after, 0)
+    rest = still_expected(shown, text, now.encode(), min(offset, len(now.encode())))
+    assert suggestion.encode().endswith(rest.encode())
