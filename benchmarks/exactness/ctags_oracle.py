@@ -298,7 +298,8 @@ def _definitions(language: Ctags, tags: list[dict[str, Any]]) -> list[Definition
         if kind == "macro":
             container = ""  # known to the whole file
         last = tag.get("scope", "").rsplit("::", 1)[-1]
-        if ANONYMOUS.fullmatch(last) and container.rsplit(".", 1)[-1] in functions:
+        around = container.rsplit(".", 1)[-1]
+        if ANONYMOUS.fullmatch(last) and around in functions - classes:
             continue  # part of a variable of a function
         if tag.get("scopeKind") == "enum" and (not ANONYMOUS.fullmatch(last) or last in named):
             kind = "field"  # the index calls the constants of an enum its fields
