@@ -217,8 +217,9 @@ class NeedSearch:
         table: dict[str, tuple[Outline, int]] = {}
         for path in others:
             outline = self.repository.outlines.get(path)
-            for name, index in outline.tops.items() if outline is not None else ():
-                table.setdefault(name, (outline, index))
+            if outline is not None:
+                for name, index in outline.tops.items():
+                    table.setdefault(name, (outline, index))
         used = [name for name in nearest if name in table]
         for rank, name in enumerate(sorted(used, key=lambda name: nearest[name])[:MAX_USED]):
             if self.late():
@@ -377,8 +378,9 @@ class NeedSearch:
         names: dict[str, tuple[Outline, int] | None] = {}
         for path in package_of(self.repository, module.path):
             part = self.repository.outlines.get(path)
-            for name, index in part.tops.items() if part is not None else ():
-                names.setdefault(name, (part, index))
+            if part is not None:
+                for name, index in part.tops.items():
+                    names.setdefault(name, (part, index))
         for clause in outline.facts.imports:
             for _, here in clause.names:
                 names.setdefault(here)

@@ -236,7 +236,9 @@ class Scope:
         cls: Definition | None,
         around: Scope | None,
     ) -> None:
-        self.cls = cls if cls is not None else (around.cls if around is not None else None)
+        self.cls: Definition | None = (
+            cls if cls is not None else (around.cls if around is not None else None)
+        )
         self._around = around
         self._names: dict[str, Meaning] = {}
         arguments = function.args
