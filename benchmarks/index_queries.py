@@ -29,6 +29,7 @@ from indexer.unknown import checked_names
 NAME = re.compile(rb"[A-Za-z_][A-Za-z_0-9]{3,}")
 SKIPPED = (b"#", b"//", b"*", b"/*", b"from ", b"import ", b'"""', b"'''", b"@")
 MAX_BYTES = 300_000
+DEADLINE = 0.2
 Answer = TypeVar("Answer")
 
 
@@ -166,11 +167,15 @@ def at_places(index: Index, count: int, seed: int, times: Times) -> Checks:
     for path, text, low, high in places(index, count, seed):
         index.apply(Open(path, None, 1, text))
         index.symbols(path)
-        name = NAME.search(text, low, high)
-        at = name.start() if name is not None else low
+        facts = index.facts(path)
+        starts = facts.uses[:, 1].tolist() if facts is not None else []
+        at = rng.choice(starts) if starts else low
         times.of("definitions_at", index.definitions_at, path, at)
         times.of("occurrences_in", index.occurrences_in, path, at)
-        times.of("references_at", index.references_at, path, at)
+        if checks.lines % 5 == 0:
+            times.of("references_at, no deadline", index.references_at, path, at)
+            soon = time.monotonic() + DEADLINE
+            times.of("references_at, 0.2 s", index.references_at, path, at, True, soon)
         times.of("names_in_scope", index.names_in_scope, path, at)
         line = text[low:high]
         index.apply(Open(path, None, 1, text[:low] + text[high:]))
