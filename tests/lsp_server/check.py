@@ -53,7 +53,7 @@ def scripted_model(
     engine = Engine(
         runner,
         tokenizer,
-        EngineConfig(),
+        EngineConfig(max_draft=0),
         RepositoryMemory(runner.vocab_size),
         replace(MixtureTable(), calibration=calibration),
         (END,),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
@@ -156,6 +156,7 @@ def test_a_long_text_is_cut_at_its_start_and_the_cut_moves_in_steps() -> None:
     assert all(text.endswith(" =") for text in shown)
 
 
+@settings(deadline=None)
 @given(st.integers(200, 700), st.integers(1, 120), st.integers(0, 60), st.sampled_from("ab é"))
 def test_prompt_and_answer_always_fit_the_context(
     max_context: int, max_tokens: int, lines: int, letter: str
