@@ -101,11 +101,12 @@ class NeedSearch:
         self._mentioned(self.around.mentions[:MAX_MENTIONS])
         self._bases()
         self._imports()
-        self._beside()
+        self._beside(self.around.line[0])
 
     def of_imports(self) -> None:
-        """Collects what imports alone ask for, wherever the cursor is."""
+        """Collects what imports and names of the file ask for, wherever the cursor is."""
         self._imports()
+        self._beside(0)
 
     def in_the_line(self) -> None:
         """Collects what the part of the line before the cursor asks for."""
@@ -201,16 +202,16 @@ class NeedSearch:
             for name in names:
                 self._imported(name, recency.get(name))
 
-    def _beside(self) -> None:
-        """Names that need no import: those the file uses elsewhere, then likely ones."""
+    def _beside(self, start: int) -> None:
+        """Names that need no import: those the file uses near `start`, then likely ones."""
         others = files_beside(self.repository, self.facts)
         if not others:
             return
-        start = self.around.line[0]
+        low, high = self.around.line
         nearest: dict[str, int] = {}
         names = self.facts.names
         for number, place, role in self.facts.uses.tolist():
-            if role not in APART:
+            if role not in APART and not low <= place < high:
                 distance = abs(place - start)
                 name = names[number]
                 nearest[name] = min(nearest.get(name, distance), distance)
