@@ -48,7 +48,7 @@ FILES_AT_A_TIME = 16
 # Seconds for which the loop may be held to apply what was crawled.
 SLICE = 0.002
 CHANGES_AT_A_TIME = 2
-FREEZE_EVERY = 1_000
+FREEZE_EVERY = 50
 
 
 async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
@@ -108,6 +108,7 @@ async def crawl(session: Session) -> None:
     """Reads the workspace folders into the index; then the memory can be filled from it."""
     languages: set[Language] = set()
     told = 0
+    gc.freeze()
     async for batch in session.crawler.batches():
         await apply(session, batch)
         languages.update(filter(None, map(language_of, (one.path for one in batch.changes))))
