@@ -345,16 +345,15 @@ def _size(connection: sqlite3.Connection) -> int:
 
 
 def _make_private(folder: Path) -> None:
-    """Makes a folder that only its owner may look into. Raises OSError."""
+    """Makes a folder that only its owner may look into; one that is there stays as it is.
+
+    The database itself is for its owner alone in either. Raises OSError.
+    """
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-    if hasattr(os, "getuid"):
-        state = folder.stat()
-        if state.st_uid != os.getuid():
-            raise PermissionError(13, "the folder belongs to somebody else")
-        if state.st_mode & 0o077:
-            folder.chmod(0o700)
+    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+        raise PermissionError(13, "the folder belongs to somebody else")
 
 
 def _remove(path: Path) -> None:

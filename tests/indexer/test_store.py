@@ -120,6 +120,11 @@ def test_only_the_user_may_read_it(tmp_path: Path) -> None:
     saved(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert database(folder).stat().st_mode & 0o777 == 0o600
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    saved(shared)
+    assert shared.stat().st_mode & 0o777 == 0o755
+    assert database(shared).stat().st_mode & 0o777 == 0o600
 
 
 def test_key_material_does_not_get_into_it(tmp_path: Path) -> None:
