@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from indexer import search
 from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
-from indexer.continuation import continuations
 from indexer.contents import Contents
 from indexer.context import ContextSearch
+from indexer.continuation import continuations
 from indexer.disk import read_regular
 from indexer.document import Document
 from indexer.extract import digest_of
@@ -261,6 +261,17 @@ class Index:
 
         `deadline` is a value of time.monotonic(); what was found by then is returned.
         """
+        files = self.references_by_file(path, offset, include_definition, deadline)
+        return [use for found in files for use in found]
+
+    def references_by_file(
+        self,
+        path: str,
+        offset: int,
+        include_definition: bool = True,
+        deadline: float | None = None,
+    ) -> Iterator[list[Occurrence]]:
+        """As `references_at`, a list for each file: many may have to be read and parsed."""
         return self._navigator().references(path, offset, include_definition, deadline)
 
     def occurrences_in(self, path: str, offset: int) -> list[Occurrence]:

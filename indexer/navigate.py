@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import tree_sitter
@@ -216,24 +216,26 @@ class Navigator:
 
     def references(
         self, path: str, offset: int, include_definition: bool, deadline: float | None
-    ) -> list[Occurrence]:
-        """Where the workspace names what is named at an offset: this file first, then others."""
+    ) -> Iterator[list[Occurrence]]:
+        """Where the workspace names what is named at an offset: this file first, then others.
+
+        A list for each file that was looked at, so that the caller may do other things in between.
+        """
         source = self.source(path)
         node = self._node(source, offset) if source is not None else None
         if source is None or node is None or source.language.is_data:
             places = self._places_by_facts(source, offset, True) if source is not None else []
-            return [one for one in places if include_definition or one.role != "definition"]
+            yield [one for one in places if include_definition or one.role != "definition"]
+            return
         wanted = self._wanted(source, node)
-        found: list[Occurrence] = []
         for other in self._paths(source.path, wanted):
             if deadline is not None and time.monotonic() > deadline and other != path:
                 break
             there = self.source(other)
-            if there is not None:
-                found += self._in_source(there, wanted)
+            found = self._in_source(there, wanted) if there is not None else []
             if other != path:
                 self._sources.pop(other, None)  # trees are large
-        return [one for one in found if include_definition or one.role != "definition"]
+            yield [one for one in found if include_definition or one.role != "definition"]
 
     def _wanted(self, source: Source, node: tree_sitter.Node) -> Wanted:
         meaning = self.meanings.of_name(source, node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,10 +30,12 @@ from lsp_server.convert import offset_of, path_of, position_of, range_of, uri_of
 from lsp_server.features import navigation
 from lsp_server.features.navigation import Hover, OutlineItem
 from lsp_server.handlers.connection import Connection
+from lsp_server.protocol import content_modified
 
 log = logging.getLogger(__name__)
 
 MAX_SYMBOLS = 200
+REFERENCE_SECONDS = 10.0
 
 SYMBOL_KINDS = {
     Kind.FUNCTION: types.SymbolKind.Function,
@@ -182,16 +185,30 @@ def references(connection: Connection, params: types.ReferenceParams) -> Any:
     asked = _asked(connection, params)
     if asked is None:
         return None
-    _, path, offset = asked
-    places = Places(connection)
-    found = connection.session.index.references_at(
-        path, offset, include_definition=params.context.include_declaration
+    document, path, offset = asked
+    by_file = connection.session.index.references_by_file(
+        path, offset, params.context.include_declaration, time.monotonic() + REFERENCE_SECONDS
     )
-    return [
-        types.Location(uri_of(use.path), place)
-        for use in found
-        if (place := places.range(use.path, use.start, use.end)) is not None
-    ]
+    return _located(connection, by_file, document, document.version)
+
+
+async def _located(
+    connection: Connection,
+    by_file: Iterator[list[Occurrence]],
+    document: Document,
+    version: int,
+) -> list[types.Location]:
+    """A file at a time: keystrokes are taken in between, and make the answer worthless."""
+    places, found = Places(connection), list[types.Location]()
+    for uses in by_file:
+        for use in uses:
+            place = places.range(use.path, use.start, use.end)
+            if place is not None:
+                found.append(types.Location(uri_of(use.path), place))
+        await asyncio.sleep(0)
+        if document.version != version:
+            raise content_modified()
+    return found
 
 
 def document_highlight(connection: Connection, params: types.DocumentHighlightParams) -> Any:
