@@ -174,7 +174,7 @@ class _Search:
         search.away_from_the_line()
         items = items_of(self._repository, search.needs.values())
         packer = Packer(self._repository, count, self.late)
-        first, *others = (*(layer for layer in LAYERS if layer < room), room)
+        first, others = LAYERS[0], (*(layer for layer in LAYERS[1:] if layer < room), room)
         found.add(packer.layer(items, min(first, int(FIRST_LAYER_SHARE * room))))
         place = self._repository, self._document, self.surroundings
         if self._around.recent:
