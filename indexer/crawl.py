@@ -18,7 +18,7 @@ from indexer.config import IndexConfig
 from indexer.costs import Costs
 from indexer.files import name_of, parent_of
 from indexer.ignore import IGNORE_FILES, Rules
-from indexer.known import UNKNOWN, KnownFiles, cost_of, state_of
+from indexer.known import FILE_BYTES, UNKNOWN, KnownFiles, cost_of, state_of
 from indexer.language import language_of
 from indexer.pool import GIVEN_UP, Finished, Pool
 from indexer.source import Extracted, FactsSource
@@ -394,7 +394,8 @@ class Crawl:
         unknown: list[Found] = []
         with self._shared.lock:
             for file in listing.files:
-                reason = file.reason or self._full(file.path)
+                # Facts are about as large as their text; what cannot fit is not even read.
+                reason = file.reason or self._full(file.path, FILE_BYTES + file.size)
                 if reason:
                     self._skipped += 1
                     skipped.append((file.path, reason))
@@ -449,7 +450,7 @@ class Crawl:
             return self._known.leave_out(file.path, file.state)
         return self._known.drop(file.path)
 
-    def _full(self, path: str, cost: int = 1) -> str:
+    def _full(self, path: str, cost: int) -> str:
         """Why there is no room for the facts of a file, "" if there is."""
         limit = self._rules.config.max_memory_bytes
         if self._known.cost - self._known.cost_of(path) + cost <= limit:

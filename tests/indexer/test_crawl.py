@@ -186,3 +186,28 @@ def test_without_worker_processes_the_crawl_still_works(
         index = Index(IndexConfig(workers=2), (str(tmp_path),))
         apply(index, Crawler(index.rules).crawl())
         assert len(known(index, tmp_path)) == 2 * len(SAMPLES)
+
+
+def test_a_full_index_reads_no_more_and_takes_in_what_room_is_made_for(tmp_path: Path) -> None:
+    for number in range(60):
+        (tmp_path / f"m{number:02}.py").write_text(f"def f{number}(): return g{number}()\n")
+    config = IndexConfig(workers=0, max_memory_bytes=100_000)
+    index = Index(config, (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    skipped = [pair for batch in crawler.crawl() for pair in took(index, batch)]
+    kept = len(known(index, tmp_path))
+    assert 10 < kept < 40 and len(skipped) == crawler.left_out == 60 - kept
+    assert {reason for _, reason in skipped} == {"the index is full: it may take 0 MB of memory"}
+    for path in list(index.paths()):
+        Path(path).unlink()
+    for batch in crawler.crawl():
+        took(index, batch)
+    for batch in crawler.crawl():
+        took(index, batch)
+    assert len(known(index, tmp_path)) == kept
+
+
+def took(index: Index, batch: Batch) -> tuple[tuple[str, str], ...]:
+    for change in batch.changes:
+        index.apply(change)
+    return batch.skipped
