@@ -8,6 +8,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "arena.h"
 #include "document.h"
 
 #if defined(_WIN32)
@@ -44,15 +45,15 @@ struct TreeDeleter {
 };
 using Tree = std::unique_ptr<TSTree, TreeDeleter>;
 
+const bool arenas_are_used = (use_arenas(), true);
+
 Deadline deadline_in(double seconds) {
   if (seconds <= 0) return {};
   return {used_nanoseconds() + static_cast<uint64_t>(seconds * 1e9)};
 }
 
 Tree parse(const TSLanguage* language, std::string_view text, Deadline deadline) {
-  // One a thread: making a parser costs as much as parsing a small file.
-  thread_local const std::unique_ptr<TSParser, ParserDeleter> parser(ts_parser_new());
-  ts_parser_reset(parser.get());  // of a text that took too long
+  const std::unique_ptr<TSParser, ParserDeleter> parser(ts_parser_new());
   if (!ts_parser_set_language(parser.get(), language)) return nullptr;
   const TSInput input{&text,
                       [](void* payload, uint32_t offset, TSPoint, uint32_t* size) {
@@ -63,7 +64,7 @@ Tree parse(const TSLanguage* language, std::string_view text, Deadline deadline)
                       },
                       TSInputEncodingUTF8, nullptr};
   const TSParseOptions options{&deadline, [](TSParseState* state) {
-                                 return static_cast<Deadline*>(state->payload)->has_passed();
+                                 return static_cast<Deadline*>(state->payload)->has_passed_by_now();
                                }};
   return Tree(ts_parser_parse_with_options(parser.get(), nullptr, input, options));
 }
@@ -123,10 +124,11 @@ SOPILKA_EXPORT Reading* sopilka_read(const Grammar* grammar, const char* text, u
   try {
     const Deadline deadline = deadline_in(seconds);
     const std::string_view all(text, size);
-    const Tree tree = parse(grammar->language(), all, deadline);
+    const Arena arena;
+    const TSTree* tree = parse(grammar->language(), all, deadline).release();  // dies with the arena
     *status = deadline.has_passed() ? kSlow : kFailed;
     if (!tree) return nullptr;
-    const TSNode root = ts_tree_root_node(tree.get());
+    const TSNode root = ts_tree_root_node(tree);
     auto reading = std::make_unique<Reading>(*grammar);
     if (!read_matches(*grammar, grammar->query(), root, all, nullptr, deadline, &reading->strings,
                       &reading->tables)) {
@@ -156,8 +158,9 @@ SOPILKA_EXPORT uint64_t sopilka_digest(const char* text, uint64_t size) {
 
 // Only parses: what all else is measured against.
 SOPILKA_EXPORT int32_t sopilka_parse(const Grammar* grammar, const char* text, uint64_t size) {
-  const Tree tree = parse(grammar->language(), {text, size}, {});
-  return tree ? ts_node_has_error(ts_tree_root_node(tree.get())) : -1;
+  const Arena arena;
+  const TSTree* tree = parse(grammar->language(), {text, size}, {}).release();
+  return tree ? ts_node_has_error(ts_tree_root_node(tree)) : -1;
 }
 
 SOPILKA_EXPORT Document* sopilka_document_new(const Grammar* grammar) {

@@ -155,8 +155,9 @@ const std::vector<Term>& TermReader::read(std::string_view chunk) {
   }
   for (const Term& word : words_) {
     count(&terms_, &term_places_, word.name, word.count);
-    for (const int32_t part : parts_of(word.name)) {
-      count(&terms_, &term_places_, part, word.count);
+    const Parts parts = parts_of(word.name);
+    for (int32_t i = parts.first; i < parts.last; ++i) {
+      count(&terms_, &term_places_, all_parts_[i], word.count);
     }
   }
   for (const Term& word : words_) word_places_[word.name] = 0;
@@ -167,30 +168,30 @@ const std::vector<Term>& TermReader::read(std::string_view chunk) {
   return terms_;
 }
 
-const std::vector<int32_t>& TermReader::parts_of(int32_t name) {
-  const auto [known, is_fresh] = parts_.try_emplace(name);
-  if (!is_fresh) return known->second;
-  const std::string_view text = (*strings_)[name];
-  std::vector<std::string> parts;
-  size_t count = 0;
+TermReader::Parts TermReader::parts_of(int32_t name) {
+  if (static_cast<size_t>(name) >= parts_.size()) parts_.resize(name + 1024);
+  if (parts_[name].first >= 0) return parts_[name];
+  const std::string text((*strings_)[name]);
+  std::vector<std::string_view> found;
   for (size_t i = 0; i < text.size();) {
     const size_t end = part_end(text, i);
-    if (end == i) {
-      ++i;
-      continue;
+    if (end > i && (end - i < text.size() || !found.empty())) {
+      found.push_back(std::string_view(text).substr(i, end - i));
     }
-    ++count;
-    const std::string_view part = text.substr(i, end - i);
-    if (has_many_characters(part)) {
-      std::string& lower = parts.emplace_back(part);
+    i = std::max(i + 1, end);
+  }
+  Parts parts;
+  parts.first = static_cast<int32_t>(all_parts_.size());
+  if (found.size() >= 2) {
+    for (const std::string_view part : found) {
+      if (!has_many_characters(part)) continue;
+      std::string lower(part);
       for (char& c : lower) c = is_upper(c) ? static_cast<char>(c + 32) : c;
+      all_parts_.push_back(strings_->number(lower));
     }
-    i = end;
   }
-  if (count >= 2) {
-    for (const std::string& part : parts) known->second.push_back(strings_->number(part));
-  }
-  return known->second;
+  parts.last = static_cast<int32_t>(all_parts_.size());
+  return parts_[name] = parts;
 }
 
 void Triggers::add(std::string_view literal, std::string_view also) {

@@ -35,11 +35,15 @@ class TermReader {
   const std::vector<Term>& read(std::string_view chunk);
 
  private:
-  const std::vector<int32_t>& parts_of(int32_t name);
+  struct Parts {
+    int32_t first = -1, last = -1;  // in all_parts_; -1: not looked at
+  };
+  Parts parts_of(int32_t name);
   void count(std::vector<Term>* terms, std::vector<int32_t>* places, int32_t name, int32_t count);
 
   Strings* strings_;
-  std::unordered_map<int32_t, std::vector<int32_t>> parts_;
+  std::vector<Parts> parts_;  // by name
+  std::vector<int32_t> all_parts_;
   std::vector<int32_t> word_places_, term_places_;  // by name: place in the list + 1
   std::vector<Term> words_, terms_;
 };

@@ -1,14 +1,15 @@
 #include "document.h"
 
 #include <algorithm>
-#include <cstdlib>
 
+#include "arena.h"
 #include "text.h"
 
 namespace sopilka {
 namespace {
 
 constexpr int kMaxErrors = 1'000;
+constexpr uint64_t kMaxNanoseconds = 500'000'000;  // processor time of a query over a document
 constexpr int32_t kMaxGarbage = 50'000;  // strings that nothing uses any more, at most
 
 // How an edit moves offsets. Starts behind it and ends behind it move; an insertion just before a
@@ -163,7 +164,7 @@ bool Document::update(const TSTree* good, const TSTree* tree, std::string_view t
       ranges.push_back({static_cast<int32_t>(changed[i].start_byte),
                         static_cast<int32_t>(std::min<size_t>(changed[i].end_byte, text.size()))});
     }
-    std::free(changed);
+    free_of_core(changed);
     read_changed(united(std::move(ranges)), root, text);
   }
   good_errors_ = errors;
@@ -172,11 +173,19 @@ bool Document::update(const TSTree* good, const TSTree* tree, std::string_view t
   return true;
 }
 
-void Document::read_all(TSNode root, std::string_view text) {
+// Runs the query for a while; after that no tree of this document is asked again.
+bool Document::read(const Range* range, TSNode root, std::string_view text, Tables* tables) {
   const Query* rooted = grammar_.rooted_query();
+  const Deadline deadline{used_nanoseconds() + kMaxNanoseconds};
+  is_too_slow_ = is_too_slow_ ||
+                 !read_matches(grammar_, rooted ? *rooted : grammar_.query(), root, text, range,
+                               deadline, strings_.get(), tables);
+  return !is_too_slow_;
+}
+
+void Document::read_all(TSNode root, std::string_view text) {
   tables_.clear();
-  read_matches(grammar_, rooted ? *rooted : grammar_.query(), root, text, nullptr, {},
-               strings_.get(), &tables_);
+  read(nullptr, root, text, &tables_);
   tables_.sort();
   first_strings_ = strings_->size();
 }
@@ -189,8 +198,7 @@ void Document::read_changed(std::vector<Range> ranges, TSNode root, std::string_
   std::vector<Range> done;
   for (const Range& range : ranges) {
     Tables found;
-    read_matches(grammar_, *grammar_.rooted_query(), root, text, &range, {}, strings_.get(),
-                 &found);
+    read(&range, root, text, &found);
     all.each_with(found, [&](auto& rows, const auto& fresh) {
       for (const auto& row : fresh) {
         // What is around several ranges is found with the first of them.
@@ -220,10 +228,8 @@ Tables Document::broken_tables(const TSNode* root, std::string_view text) {
   std::vector<Range> done;
   for (const Range& range : lines) {
     if (!root) break;
-    const Query* rooted = grammar_.rooted_query();
     Tables some;
-    read_matches(grammar_, rooted ? *rooted : grammar_.query(), *root, text, &range, {},
-                 strings_.get(), &some);
+    read(&range, *root, text, &some);
     fresh.each_with(some, [&](auto& rows, const auto& matched) {
       for (const auto& row : matched) {
         if (place(row).touches(range) && !touch(done, place(row))) rows.push_back(row);

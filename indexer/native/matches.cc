@@ -10,8 +10,6 @@
 namespace sopilka {
 namespace {
 
-constexpr uint32_t kMatchesPerLook = 1'000;
-
 Range range_of(const TSNode& node) {
   return {static_cast<int32_t>(ts_node_start_byte(node)),
           static_cast<int32_t>(ts_node_end_byte(node))};
@@ -274,12 +272,12 @@ bool read_matches(const Grammar& grammar, const Query& query, TSNode root, std::
   if (range) {
     ts_query_cursor_set_byte_range(cursor.get(), std::max(0, range->start - 1), range->end + 1);
   }
-  ts_query_cursor_exec(cursor.get(), query.get(), root);
+  TSQueryCursorOptions options{&deadline, [](TSQueryCursorState* state) {
+                                 return static_cast<Deadline*>(state->payload)->has_passed_by_now();
+                               }};
+  ts_query_cursor_exec_with_options(cursor.get(), query.get(), root, &options);
   Reader reader(grammar, query, text, strings, tables);
-  uint32_t count = 0;
   for (TSQueryMatch match; ts_query_cursor_next_match(cursor.get(), &match);) {
-    // Not by a callback: with one the cursor looks up its place at every step.
-    if (++count % kMatchesPerLook == 0 && deadline.has_passed()) return false;
     const Pattern& pattern = query.pattern(match.pattern_index);
     if (pattern.find == Find::kNothing || !query.holds(match, text)) continue;
     reader.read(pattern, Captures(match, text));

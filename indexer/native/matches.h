@@ -99,6 +99,10 @@ uint64_t used_nanoseconds();
 // When work on a text is given up, in this thread's processor time; 0: never.
 struct Deadline {
   uint64_t at = 0;
+  uint32_t looks = 0;
+
+  // As `has_passed`, for those who ask all the time: looks at the clock now and then.
+  bool has_passed_by_now() { return at && ++looks % 32 == 0 && has_passed(); }
   bool has_passed() const;
 };
 

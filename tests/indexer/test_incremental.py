@@ -217,3 +217,13 @@ def test_a_slow_parser_is_not_waited_for_and_comes_to_the_same_end(
                 break
             index.facts(path)
         assert index.facts(path) == extract(path, language, document.text)
+
+
+def test_a_document_on_which_the_query_takes_too_long_still_answers() -> None:
+    path = f"{ROOT}/a.py"
+    index = Index(IndexConfig(workers=0), (ROOT,))
+    index.apply(Open(path, None, 0, "a" + ".a" * 50_000))
+    assert index.facts(path) is not None
+    index.apply(Edit(path, 1, (ByteEdit(0, 0, "x = 1\n"),)))
+    facts = index.facts(path)
+    assert facts is not None and facts.size == 100_007

@@ -55,7 +55,7 @@ def test_samples(name: str) -> None:
 def test_the_sources_of_this_project_and_of_python() -> None:
     here = Path(indexer.__file__).parent
     library = Path(next(path for path in sys.path if Path(path, "argparse.py").is_file()))
-    paths = [*sorted(here.rglob("*.*")), *sorted(library.glob("[a-d]*.py"))]
+    paths = [*sorted(here.rglob("*.*")), *sorted(library.glob("[a-c]*.py"))]
     read = 0
     for path in paths:
         if language_of(str(path)) is None or "build" in path.parts:
@@ -85,7 +85,7 @@ def test_samples_with_a_piece_cut_out_or_put_in(name: str, data: st.DataObject) 
 
 def long_texts() -> dict[str, bytes]:
     return {
-        "one line": b"x = [" + b"1, " * 1_500_000 + b"]\n",
+        "one line": b"x = [" + b"1, " * 3_400_000 + b"]\n",
         "brackets": b"(" * 100_000 + b"\n",
         "closing": b")" * 100_000,
         "mixed": b"([{" * 30_000 + b"}])" * 30_000,
@@ -104,7 +104,7 @@ def long_texts() -> dict[str, bytes]:
 def test_texts_of_extreme_shape_end_in_time(name: str, shape: str) -> None:
     text = long_texts()[shape]
     try:
-        facts = extract(name, known(name), text, seconds=2.0)
+        facts = extract(name, known(name), text, seconds=0.5)
     except TooSlow:
         return
     assert facts.size == len(text)
