@@ -18,7 +18,7 @@ lsp-server: a local coding copilot that speaks LSP
   lsp-server --tcp 127.0.0.1:7000       serve an editor through a socket
   lsp-server complete FILE:LINE:COL     one completion in the terminal, with its receipt
   lsp-server doctor                     what works on this machine, and what to do about the rest
-  lsp-server index DIR                  what of a folder is indexed, and why the rest is not
+  lsp-server index DIR                  what of a folder is indexed; --symbols, --map, --context
   lsp-server engine status              the processes that hold models; also: stop, logs
   lsp-server --version                  the version
 
