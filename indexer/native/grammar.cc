@@ -41,6 +41,12 @@ std::string_view text_of(const TSNode& node, std::string_view text) {
 }
 
 bool holds_for(const Predicate& predicate, std::string_view text) {
+  if (predicate.is_literal) {
+    const std::string_view wanted = predicate.values[0];
+    const bool found = predicate.is_prefix ? text.starts_with(wanted)
+                                           : text.find(wanted) != std::string_view::npos;
+    return found == predicate.positive;
+  }
   if (predicate.op == Predicate::Op::kMatch) {
     return std::regex_search(text.begin(), text.end(), predicate.pattern) == predicate.positive;
   }
@@ -248,7 +254,12 @@ void Query::read_predicates(uint32_t number, Pattern* pattern) {
       predicate.values = {string_of(steps[first + 2])};
     } else if (has_capture && !other_is_capture && op == "match?" && arguments == 2) {
       predicate.op = Predicate::Op::kMatch;
-      predicate.pattern = std::regex(string_of(steps[first + 2]), std::regex::optimize);
+      std::string written_pattern = string_of(steps[first + 2]);
+      predicate.pattern = std::regex(written_pattern, std::regex::optimize);
+      predicate.is_prefix = written_pattern.starts_with("^");
+      if (predicate.is_prefix) written_pattern.erase(0, 1);
+      predicate.is_literal = written_pattern.find_first_of("^$.*+?()[]{}|\\") == std::string::npos;
+      predicate.values = {written_pattern};
     } else if (has_capture && op == "any-of?") {
       predicate.op = Predicate::Op::kAnyOf;
       for (uint32_t i = first + 2; i < last; ++i) predicate.values.push_back(string_of(steps[i]));

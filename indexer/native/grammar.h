@@ -28,6 +28,7 @@ struct Predicate {
   uint32_t other = 0;
   std::vector<std::string> values;
   std::regex pattern;
+  bool is_prefix = false, is_literal = false;  // a #match? of values[0], which need no regex
 };
 
 struct Pattern {
