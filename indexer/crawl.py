@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -229,6 +230,7 @@ class Crawl:
         self._rules = rules
         self._cancelled = cancelled
         self._is_whole = changed is None
+        self._is_full = False
         self._found = self._done = self._skipped = 0
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
@@ -394,8 +396,9 @@ class Crawl:
         unknown: list[Found] = []
         with self._shared.lock:
             for file in listing.files:
-                # Facts are about as large as their text; what cannot fit is not even read.
-                reason = file.reason or self._full(file.path, FILE_BYTES + file.size)
+                # Facts are about as large as their text. Once some did not fit, no more are read.
+                need = sys.maxsize if self._is_full else FILE_BYTES + file.size
+                reason = file.reason or self._full(file.path, need)
                 if reason:
                     self._skipped += 1
                     skipped.append((file.path, reason))
@@ -453,8 +456,11 @@ class Crawl:
     def _full(self, path: str, cost: int) -> str:
         """Why there is no room for the facts of a file, "" if there is."""
         limit = self._rules.config.max_memory_bytes
+        if cost == sys.maxsize and self._known.keeps(path):
+            return ""
         if self._known.cost - self._known.cost_of(path) + cost <= limit:
             return ""
+        self._is_full = True
         self._shared.left_out += self._is_whole
         return f"the index is full: it may take {limit // 1_000_000} MB of memory"
 

@@ -211,3 +211,16 @@ def took(index: Index, batch: Batch) -> tuple[tuple[str, str], ...]:
     for change in batch.changes:
         index.apply(change)
     return batch.skipped
+
+
+def test_what_cannot_fit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indexer.crawl.ENOUGH_WAITING", 1)
+    monkeypatch.setattr("indexer.crawl.WALK_FOLDERS", 1)
+    for number in range(60):
+        (tmp_path / f"p{number}").mkdir()
+        (tmp_path / f"p{number}/m.py").write_text(f"def f{number}(): return g{number}()\n")
+    config = IndexConfig(workers=0, max_memory_bytes=50_000)
+    batches = list(Crawler(Index(config, (str(tmp_path),)).rules).crawl())
+    kept = sum(len(batch.changes) for batch in batches)
+    assert sum(len(batch.skipped) for batch in batches) == 60 - kept
+    assert kept < batches[-1].progress.done < 20
