@@ -46,9 +46,7 @@ def check(engine: TracedEngine, asked: Request, text: str) -> Any:
 def test_an_expected_text_is_checked_several_tokens_at_a_time() -> None:
     engine = engine_of("abcdefgh")
     result = check(engine, asked(expected=tuple(b"abcdefgh")), "abcdefgh")
-    assert engine.trace == snapshot(
-        ["prefill a[0:3]", "verify a+6", "decode a | finish a (stop)"]
-    )
+    assert engine.trace == snapshot(["prefill a[0:3]", "verify a+6", "decode a | finish a (stop)"])
     assert (result.usage.drafted, result.usage.accepted) == (6, 6)
     assert result.usage.generated == 9 and len(result.tokens) == len(result.confidences) == 9
 

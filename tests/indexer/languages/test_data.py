@@ -70,7 +70,7 @@ def test_code_stands_before_data_in_a_search_by_name() -> None:
 def test_code_is_not_like_data() -> None:
     rare = " ".join(f"rare_{letter}" for letter in "abcdefgh")
     fixture = parse(
-        f"-- a.py --\nx = '{rare}'\n$0\n-- b.json --\n{{\"a\": \"{rare} more\"}}\n"
+        f'-- a.py --\nx = \'{rare}\'\n$0\n-- b.json --\n{{"a": "{rare} more"}}\n'
         f"-- c.py --\ny = '{rare} other'\nz = 1\n"
     )
     found = index_of(fixture).similar_chunks(fixture.path, fixture.offset, 5)

@@ -208,7 +208,7 @@ const parser = require("./parser");
 -- parser/source/start.js --
 -- parser/index.js --
 """,
-        snapshot('./parser -> parser/source/start.js'),
+        snapshot("./parser -> parser/source/start.js"),
     )
 
 
