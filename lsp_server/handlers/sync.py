@@ -10,6 +10,7 @@ from typing import Any
 from lsprotocol import types
 
 from indexer import Close, Edit, Language, Open, Replace, language_of
+from indexer.document import to_bytes
 from indexer.ignore import IGNORE_FILES
 from lsp_server.background import in_thread, load_language
 from lsp_server.convert import edits_of, path_of
@@ -68,7 +69,7 @@ def did_change(connection: Connection, params: types.DidChangeTextDocumentParams
     session.index.apply(Edit(path, version, edits))
     for edit in edits[:MAX_NOTED]:
         line = document.line_index.line_of(edit.start)
-        session.recent.note(path, line, line + edit.text.count("\n"))
+        session.recent.note(path, line, line + to_bytes(edit.text).count(b"\n"))
 
 
 def _is_partial(change: types.TextDocumentContentChangeEvent) -> bool:

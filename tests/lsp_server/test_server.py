@@ -438,3 +438,17 @@ async def test_automatic_requests_wait_as_the_settings_say(scripted: Scripted) -
     assert (await second)["items"]
     with pytest.raises(ErrorReply):
         await first
+
+
+async def test_no_message_of_an_editing_session_is_an_error(
+    scripted: Scripted, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = await scripted.start()
+    client.open(URI, "a = 1\n")
+    client.type(URI, 0, 5, "\nb = 2\n")
+    client.change(URI, {"range": span(0, 0, 1), "text": "é😀"}, {"text": "all new\n"})
+    client.type(URI, 0, 0, "x")
+    client.notify("textDocument/didSave", {"textDocument": {"uri": URI}})
+    client.close(URI)
+    await client.request("sopilka/status", {})
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
