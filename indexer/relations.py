@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from indexer import syntax
 from indexer.facts import CONTAINERS, ROLE_NUMBER, FileFacts, Import, Role, Symbol
@@ -179,8 +180,8 @@ class Relations:
     def callers(self, symbol: Symbol, deadline: float | None) -> list[Call]:
         """The places where a symbol is called, as far as syntax tells."""
         found: list[Call] = []
-        places = self._navigator.references(symbol.path, symbol.name_start, False, deadline)
-        for place in places:
+        by_file = self._navigator.references(symbol.path, symbol.name_start, False, deadline)
+        for place in chain.from_iterable(by_file):
             if place.role == "call":
                 facts = self._repository.table.facts(place.path)
                 caller = _function_around(facts, place.start) if facts is not None else None

@@ -265,6 +265,7 @@ class Session:
         for state in self.documents.values():
             state.is_stale_in_memory = True
         self.fill_memory()
+        self.tell()
 
     # Status
 
@@ -280,6 +281,8 @@ class Session:
         if self.model is None:
             return Status(False, "no model is loaded", "Inactive")
         files, engine = self.index.status().files, self.model.engine.status
+        if engine.error is not None:
+            return Status(False, engine.error, "Warning")
         full = f" (the index is full: {n} left out)" if (n := self.crawler.left_out) else ""
         counts = f"{files} files{full}, {engine.memory_tokens} tokens in memory"
         return Status(False, f"ready: {self.model.name}, {counts}", "Normal")

@@ -36,6 +36,10 @@ RETRY_SECONDS = 0.05
 LOST = "the engine host ended; the next request starts it again"
 
 
+class HostLost(EngineClosed):
+    """The connection to the host ended by itself."""
+
+
 class EngineClient(EngineDriver):
     """Drives an engine in the host's process. Belongs to the loop that it was opened in."""
 
@@ -115,6 +119,14 @@ class EngineClient(EngineDriver):
         self._lose(EngineClosed("the engine was closed"))
 
     async def _start(self, generation: Generation) -> int:
+        try:
+            return await self._ask(generation)
+        except HostLost:
+            # It died unnoticed since the last request: nothing was said yet, so nothing is lost.
+            return await self._ask(generation)
+
+    async def _ask(self, generation: Generation) -> int:
+        """Sends a request and returns its number once the host has taken it."""
         if self._is_closed:
             raise EngineClosed("the engine is closed")
         await self._connected()
@@ -208,7 +220,7 @@ class EngineClient(EngineDriver):
             log.error("the engine host is not understood: %s", error)
         finally:
             if not self._is_closed:
-                self._lose(EngineClosed(LOST))
+                self._lose(HostLost(LOST))
 
     def _take(self, message: dict[str, Any]) -> None:
         if message["kind"] == "status":

@@ -7,6 +7,7 @@ that it returns waits for the engine and touches the document no more.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -30,7 +31,9 @@ from lsp_server.protocol import (
 )
 from lsp_server.receipt import receipt_json
 from lsp_server.session import Ticket
+from runtime import EngineError
 
+log = logging.getLogger(__name__)
 Answer = Coroutine[Any, Any, Any]
 Render = Callable[[Completion, str], Any]
 
@@ -121,6 +124,12 @@ async def wait_for(
         except asyncio.CancelledError:
             if ticket.dropped_by is None:
                 raise
+        except EngineError as error:
+            # The engine's process died, or too many wait: the status says so, the next one works.
+            log.warning("no suggestion: %s", error)
+            session.end(ticket)
+            session.tell()
+            return nothing
         else:
             session.end(ticket)
             if ticket.dropped_by is None:

@@ -121,6 +121,17 @@ async def test_a_killed_host_fails_what_it_did_and_comes_back(bundle: Path, plac
             assert client.status.error is None
 
 
+async def test_a_host_that_died_between_two_requests_is_not_noticed(
+    bundle: Path, place: Path
+) -> None:
+    request, continuation = known(0)
+    async with await opened(bundle) as client:
+        for _ in range(3):
+            (process,) = hosts(place)
+            process.send_signal(signal.SIGKILL)
+            assert (await run(client, request)).tokens == continuation
+
+
 async def test_a_stopped_host_is_started_again(bundle: Path, place: Path) -> None:
     async with await opened(bundle) as client:
         address = address_of(place, host_name(bundle.resolve(), CONFIG))
