@@ -223,4 +223,4 @@ def test_what_cannot_fit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     batches = list(Crawler(Index(config, (str(tmp_path),)).rules).crawl())
     kept = sum(len(batch.changes) for batch in batches)
     assert sum(len(batch.skipped) for batch in batches) == 60 - kept
-    assert kept < batches[-1].progress.done < 20
+    assert kept <= batches[-1].progress.done < 20
