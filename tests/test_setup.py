@@ -66,11 +66,19 @@ def test_python_without_venv(tmp_path: Path) -> None:
 def test_no_compiler(tmp_path: Path) -> None:
     link(tmp_path, "uname")
     (tmp_path / "python3").symlink_to(sys.executable)
-    check_refusal(tmp_path, "a C++17 compiler is needed")
+    check_refusal(tmp_path, "a C++20 compiler is needed")
 
 
 def test_a_compiler_that_only_asks_for_the_real_one(tmp_path: Path) -> None:
     link(tmp_path, "uname")
     (tmp_path / "python3").symlink_to(sys.executable)
     stand_in(tmp_path, "c++", "exit 1")
-    check_refusal(tmp_path, "a C++17 compiler is needed")
+    check_refusal(tmp_path, "a C++20 compiler is needed")
+
+
+def test_no_c_compiler(tmp_path: Path) -> None:
+    link(tmp_path, "uname")
+    (tmp_path / "python3").symlink_to(sys.executable)
+    stand_in(tmp_path, "c++", "exit 0")
+    stand_in(tmp_path, "cc", "exit 1")
+    check_refusal(tmp_path, "a C compiler is needed")
