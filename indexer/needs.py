@@ -261,21 +261,24 @@ class NeedSearch:
                 last[names[number]] = start
         return last
 
-    def _chain(self, parts: tuple[str, ...]) -> Target | None:
-        first = self._first(parts[0])
+    def _chain(self, parts: tuple[str, ...], asked: frozenset[str] = frozenset()) -> Target | None:
+        first = self._first(parts[0], asked)
         return self.resolver.chain(self.path, list(parts), first) if first is not None else None
 
-    def _first(self, name: str) -> Target | None:
-        """What a name means inside the function at the cursor."""
+    def _first(self, name: str, asked: frozenset[str] = frozenset()) -> Target | None:
+        """What a name means inside the function at the cursor.
+
+        `asked` are names whose types led here: types that are written in circles tell nothing.
+        """
         if name in self.receivers:
             return self.around.owner
-        written = self.around.types.get(name)
+        written = self.around.types.get(name) if name not in asked else None
         if written is not None:
             for dotted in DOTTED.findall(written.encode()):
                 parts = dotted.decode("utf-8", "replace").replace("::", ".").split(".")
                 if parts[0] == name:
                     continue
-                target = self._chain(tuple(parts))
+                target = self._chain(tuple(parts), asked | {name})
                 if isinstance(target, Symbol):
                     return self.resolver.class_of(target) or target
         if self.implicit and self.around.owner is not None:
