@@ -25,7 +25,7 @@ MODEL = "model.onnx"
 WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
 # Operator of our domain -> layouts of its packed weights that this version reads.
-OPERATOR_LAYOUTS = {"ExpertDispatch": (1,), "PagedAttention": (1,)}
+OPERATOR_LAYOUTS = {"ExpertDispatch": (1,), "Linear": (1,), "PagedAttention": (1,)}
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

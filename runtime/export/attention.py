@@ -14,19 +14,15 @@ from numpy.typing import NDArray
 
 from runtime.config import ModelConfig
 from runtime.export.graph import GraphBuilder
-from runtime.export.linear import Scheme, linear
-from runtime.export.quantize import ErrorMeter
+from runtime.export.linear import Scheme, multiply
 from runtime.ops import DOMAIN
 from runtime.ops.paged_attention import Attributes
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionWeights:
-    """The matrices [out, in] and the gains [head size] of one layer."""
+class AttentionNorms:
+    """The gains [head size] of one layer; its matrices are written as `layer.N.attention.q`, ..."""
 
-    q: NDArray[np.float32]
-    k: NDArray[np.float32]
-    v: NDArray[np.float32]
     q_norm: NDArray[np.float32]
     k_norm: NDArray[np.float32]
 
@@ -67,11 +63,10 @@ def attention(
     graph: GraphBuilder,
     layer: int,
     x: str,
-    weights: AttentionWeights,
+    norms: AttentionNorms,
     inputs: AttentionInputs,
     config: ModelConfig,
     scheme: Scheme,
-    meter: ErrorMeter,
 ) -> str:
     """Return what the heads of a layer read for `x` [1, T, hidden]: [1, T, heads * head size].
 
@@ -79,11 +74,10 @@ def attention(
     bytes]; their width says how many bits a number has.
     """
     name = f"layer.{layer}.attention"
-    query = linear(graph, f"{name}.q", x, weights.q, scheme, meter)
-    key = linear(graph, f"{name}.k", x, weights.k, scheme, meter)
-    value = linear(graph, f"{name}.v", x, weights.v, scheme, meter)
-    q_norm = graph.weight(f"{name}.q_norm", weights.q_norm)
-    k_norm = graph.weight(f"{name}.k_norm", weights.k_norm)
+    parts = [f"{name}.{part}" for part in "qkv"]
+    query, key, value = multiply(graph, parts, x, parts, config.hidden_size, scheme)
+    q_norm = graph.weight(f"{name}.q_norm", norms.q_norm)
+    k_norm = graph.weight(f"{name}.k_norm", norms.k_norm)
     pool: list[int | str] = ["pool", "pool_bytes"]
     cache = graph.input(f"cache.{layer}", np.uint8, pool)
     attributes = Attributes(

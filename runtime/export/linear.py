@@ -1,14 +1,22 @@
-"""Products with a weight matrix: float32 or quantized."""
+"""Products with a weight matrix: float32 or quantized.
+
+Matrices are packed for our `Linear`, which reads them where the file is mapped. An embedding that
+is the head too keeps the layout of ONNX Runtime's `MatMulNBits`, whose rows can be looked up.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.export.graph import MICROSOFT, GraphBuilder
-from runtime.export.quantize import ErrorMeter, quantize_matrix
+from runtime.export.graph import MICROSOFT, PAGE, GraphBuilder
+from runtime.export.quantize import ErrorMeter, quantize_matrix, round_to_plain_grid
+from runtime.ops import DOMAIN
+from runtime.ops.expert_dispatch.pack import PANEL_ROWS, Quantized
+from runtime.ops.linear.pack import Attributes, pack, panel_bytes
 
 # MatMulNBits: compute with int8 activations, the only fast level for 8-bit weights on a CPU.
 _INT8_ACTIVATIONS = 4
@@ -37,10 +45,10 @@ class Scheme:
         )
 
 
-def add_matrix(
+def add_table(
     graph: GraphBuilder, name: str, weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter
 ) -> None:
-    """Write a matrix [rows, columns] as the weight `name`.weight, quantized with `name`.scales."""
+    """Write a matrix [rows, columns] whose rows can be looked up: `name`.weight and .scales."""
     if scheme.bits == 32:
         graph.weight(f"{name}.weight", weight)
         return
@@ -59,15 +67,15 @@ def add_matrix(
     graph.weight(f"{name}.scales", scales)
 
 
-def multiply(
-    graph: GraphBuilder, name: str, x: str, matrix: str, shape: tuple[int, int], scheme: Scheme
+def multiply_table(
+    graph: GraphBuilder, name: str, x: str, table: str, shape: tuple[int, int], scheme: Scheme
 ) -> str:
-    """Return x @ W^T for W = the matrix [rows, columns] that `add_matrix` wrote as `matrix`."""
+    """Return x @ W^T for W = the matrix [rows, columns] that `add_table` wrote as `table`."""
     if scheme.bits == 32:
-        return graph.node("FusedMatMul", [x, f"{matrix}.weight"], name, domain=MICROSOFT, transB=1)
+        return multiply(graph, [name], x, [table], shape[1], scheme)[0]
     return graph.node(
         "MatMulNBits",
-        [x, f"{matrix}.weight", f"{matrix}.scales"],
+        [x, f"{table}.weight", f"{table}.scales"],
         name,
         domain=MICROSOFT,
         N=shape[0],
@@ -78,14 +86,37 @@ def multiply(
     )
 
 
-def linear(
-    graph: GraphBuilder,
-    name: str,
-    x: str,
-    weight: NDArray[np.float32],
-    scheme: Scheme,
-    meter: ErrorMeter,
-) -> str:
-    """Return x @ weight^T for a matrix [rows, columns] that nothing else uses."""
-    add_matrix(graph, name, weight, scheme, meter)
-    return multiply(graph, name, x, name, (weight.shape[0], weight.shape[1]), scheme)
+def add_matrix(
+    graph: GraphBuilder, name: str, weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter
+) -> None:
+    """Write a matrix [rows, columns], rows a multiple of 16, as the weight `name`.weight."""
+    if scheme.bits == 32:
+        graph.weight(f"{name}.weight", weight)
+        return
+    rows, columns = weight.shape
+    shape = (rows // PANEL_ROWS, panel_bytes(columns, scheme.bits, scheme.block))
+    with graph.stream(f"{name}.weight", np.dtype(np.uint8), shape, PAGE) as file:
+        for start in range(0, rows, _ROWS_AT_ONCE):
+            part = weight[start : start + _ROWS_AT_ONCE]
+            steps, scales = round_to_plain_grid(part, scheme.bits, scheme.block)
+            halves = scales.astype(np.float16)
+            quantized = Quantized(steps[None], halves[None], scheme.bits, scheme.block)
+            meter.add(part, quantized.dequantize()[0])
+            file.write(pack(quantized).data)
+
+
+def multiply(
+    graph: GraphBuilder, names: list[str], x: str, matrices: list[str], columns: int, scheme: Scheme
+) -> list[str]:
+    """Return x @ W^T, called `names`, for each matrix W [.., columns] that `add_matrix` wrote.
+
+    Up to three matrices; x is rounded to int8 once for all of them.
+    """
+    weights = [f"{matrix}.weight" for matrix in matrices]
+    if scheme.bits == 32:
+        for name, weight in zip(names, weights, strict=True):
+            graph.node("FusedMatMul", [x, weight], name, domain=MICROSOFT, transB=1)
+        return names
+    attributes: dict[str, Any] = Attributes(columns, scheme.bits, scheme.block).as_dict()
+    graph.node("Linear", [x, *weights], names[0], outputs=names, domain=DOMAIN, **attributes)
+    return names

@@ -25,25 +25,18 @@ from runtime.ops.expert_dispatch.pack import (
 ReadExpert = Callable[[int, str], NDArray[np.float32]]
 
 
-def mixture_of_experts(
+def write_experts(
     graph: GraphBuilder,
-    layer: int,
-    x: str,
-    router: NDArray[np.float32],
+    name: str,
     read_expert: ReadExpert,
     config: ModelConfig,
     scheme: Scheme,
-    cancel: str,
     meter: ErrorMeter,
-) -> str:
-    """Return the weighted sum of the chosen experts for `x` [1, T, hidden].
+) -> None:
+    """Write a layer's experts as `name`.gate_up and `name`.down, uint8 [experts, bytes].
 
-    `router` [experts, hidden] stays float32: a token sent to another expert is a large error.
-    Experts are read, quantized and written one after the other.
+    They are read, quantized and written one after the other.
     """
-    name = f"layer.{layer}.experts"
-    weight = graph.weight(f"{name}.router.weight", router)
-    logits = graph.node("FusedMatMul", [x, weight], f"{name}.router", domain=MICROSOFT, transB=1)
 
     def gate_up(expert: int) -> NDArray[np.uint8]:
         gate, up = (_round(read_expert(expert, part), scheme, meter) for part in ("gate", "up"))
@@ -52,10 +45,36 @@ def mixture_of_experts(
     def down(expert: int) -> NDArray[np.uint8]:
         return pack_down(_round(read_expert(expert, "down"), scheme, meter))
 
-    packed = [
-        _write(graph, f"{name}.gate_up", gate_up, config.num_experts),
-        _write(graph, f"{name}.down", down, config.num_experts),
-    ]
+    write_packed(graph, f"{name}.gate_up", gate_up, config.num_experts)
+    write_packed(graph, f"{name}.down", down, config.num_experts)
+
+
+def write_packed(
+    graph: GraphBuilder, name: str, pack: Callable[[int], NDArray[np.uint8]], experts: int
+) -> None:
+    """Write uint8 [experts, bytes], one expert after the other."""
+    first = pack(0)
+    with graph.stream(name, np.dtype(np.uint8), (experts, first.shape[1]), PAGE) as file:
+        file.write(first.tobytes())
+        for expert in range(1, experts):
+            file.write(pack(expert).tobytes())
+
+
+def mixture_of_experts(
+    graph: GraphBuilder,
+    name: str,
+    x: str,
+    router: NDArray[np.float32],
+    config: ModelConfig,
+    scheme: Scheme,
+    cancel: str,
+) -> str:
+    """Return the weighted sum of the chosen experts, written as `name`, for `x` [1, T, hidden].
+
+    `router` [experts, hidden] stays float32: a token sent to another expert is a large error.
+    """
+    weight = graph.weight(f"{name}.router.weight", router)
+    logits = graph.node("FusedMatMul", [x, weight], f"{name}.router", domain=MICROSOFT, transB=1)
     attributes = Attributes(
         k=config.num_experts_per_tok,
         hidden_size=config.hidden_size,
@@ -65,7 +84,7 @@ def mixture_of_experts(
         block_size=scheme.block,
         normalize=int(config.norm_topk_prob),
     )
-    inputs = [x, logits, *packed, cancel]
+    inputs = [x, logits, f"{name}.gate_up", f"{name}.down", cancel]
     numbers: dict[str, Any] = attributes.as_dict()
     return graph.node("ExpertDispatch", inputs, name, domain=DOMAIN, **numbers)
 
@@ -79,15 +98,3 @@ def _round(weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter) -> Qu
         quantized = quantize(weight[None], scheme.bits, scheme.block)
     meter.add(weight, quantized.dequantize()[0])
     return quantized
-
-
-def _write(
-    graph: GraphBuilder, name: str, pack: Callable[[int], NDArray[np.uint8]], experts: int
-) -> str:
-    """Write uint8 [experts, bytes], one expert after the other."""
-    first = pack(0)
-    with graph.stream(name, np.dtype(np.uint8), (experts, first.shape[1]), PAGE) as file:
-        file.write(first.tobytes())
-        for expert in range(1, experts):
-            file.write(pack(expert).tobytes())
-    return name

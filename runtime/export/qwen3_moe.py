@@ -8,7 +8,7 @@ positions only; a prefill asks for none.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 from runtime.bundle import check_shape
 from runtime.config import ModelConfig
 from runtime.errors import BundleError
-from runtime.export.attention import AttentionInputs, AttentionWeights, attention
+from runtime.export.attention import AttentionInputs, AttentionNorms, attention
 from runtime.export.checkpoint import Checkpoint
 from runtime.export.errors import ExportError
 from runtime.export.graph import MICROSOFT, GraphBuilder
-from runtime.export.linear import Scheme, add_matrix, linear, multiply
-from runtime.export.moe import mixture_of_experts
+from runtime.export.linear import Scheme, add_matrix, add_table, multiply, multiply_table
+from runtime.export.moe import mixture_of_experts, write_experts
 from runtime.export.norm import add_and_rms_norm, rms_norm
 from runtime.export.quantize import ErrorMeter
+from runtime.ops.expert_dispatch.pack import PANEL_ROWS
 
 ARCHITECTURE = "Qwen3MoeForCausalLM"
 _EMBEDDING = "model.embed_tokens.weight"
@@ -152,19 +153,25 @@ def check_tensors(checkpoint: Checkpoint, config: ModelConfig) -> None:
             raise ExportError(f"{name} has shape {list(found)}, config.json says {list(shape)}")
 
 
+class Tensors(Protocol):
+    """Where a decoder's weights come from, by the names of `tensor_shapes`; as a rule a file."""
+
+    def read(self, name: str) -> NDArray[np.float32]: ...
+
+
 class Decoder:
-    """Adds a whole decoder to a graph."""
+    """Adds a whole decoder to a graph. The `_write` methods can be replaced with other weights."""
 
     def __init__(
         self,
         graph: GraphBuilder,
-        checkpoint: Checkpoint,
+        tensors: Tensors,
         config: ModelConfig,
         context: int,
         schemes: Schemes,
     ) -> None:
         self._graph = graph
-        self._checkpoint = checkpoint
+        self._tensors = tensors
         self._config = config
         self._context = context
         self._schemes = schemes
@@ -188,7 +195,7 @@ class Decoder:
 
     def _embed(self, ids: str, meter: ErrorMeter) -> str:
         scheme, shape = self._schemes.embedding, (self._config.vocab_size, self._config.hidden_size)
-        add_matrix(self._graph, "embedding", self._checkpoint.read(_EMBEDDING), scheme, meter)
+        self._write_table("embedding", _EMBEDDING, meter)
         if scheme.bits == 32:
             return self._graph.node("Gather", ["embedding.weight", ids], "embedded")
         # The head reads the same bytes, block by block.
@@ -212,34 +219,43 @@ class Decoder:
         name = f"layer.{layer}"
         x, residual = self._norm(f"{name}.input_norm", x, residual, layer, "input_layernorm")
         meter = meters["projections"]
-        weights = AttentionWeights(
-            q=self._read(layer, "self_attn.q_proj"),
-            k=self._read(layer, "self_attn.k_proj"),
-            v=self._read(layer, "self_attn.v_proj"),
+        scheme = schemes.projections
+        for part in "qkvo":
+            source = f"model.layers.{layer}.self_attn.{part}_proj.weight"
+            self._write_matrix(f"{name}.attention.{part}", source, scheme, meter)
+        norms = AttentionNorms(
             q_norm=self._read(layer, "self_attn.q_norm"),
             k_norm=self._read(layer, "self_attn.k_norm"),
         )
-        scheme = schemes.projections
-        x = attention(graph, layer, x, weights, self._shared, config, scheme, meter)
+        x = attention(graph, layer, x, norms, self._shared, config, scheme)
         if layer == config.num_hidden_layers - 1:
             # All keys and values are stored by now: from here on only positions with logits matter.
             x = self._wanted_positions(f"{name}.attention.wanted", x)
             residual = self._wanted_positions(f"{name}.residual.wanted", residual)
-        output = self._read(layer, "self_attn.o_proj")
-        x = linear(graph, f"{name}.attention.o", x, output, scheme, meter)
+        output, columns = f"{name}.attention.o", config.num_attention_heads * config.head_dim
+        x = multiply(graph, [output], x, [output], columns, scheme)[0]
         x, residual = self._norm(
             f"{name}.experts_norm", x, residual, layer, "post_attention_layernorm"
         )
+        experts = f"{name}.experts"
+        self._write_experts(layer, experts, meters["experts"])
+        router = self._read(layer, "mlp.gate")
+        x = mixture_of_experts(graph, experts, x, router, config, schemes.experts, self._cancel)
+        return x, residual
 
+    def _write_table(self, name: str, source: str, meter: ErrorMeter) -> None:
+        weight = self._tensors.read(source)
+        add_table(self._graph, name, weight, self._schemes.embedding, meter)
+
+    def _write_matrix(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
+        add_matrix(self._graph, name, self._tensors.read(source), scheme, meter)
+
+    def _write_experts(self, layer: int, name: str, meter: ErrorMeter) -> None:
         def read_expert(expert: int, part: str) -> NDArray[np.float32]:
             return self._read(layer, f"mlp.experts.{expert}.{part}_proj")
 
-        router = self._read(layer, "mlp.gate")
-        x = mixture_of_experts(
-            graph, layer, x, router, read_expert, config, schemes.experts, self._cancel,
-            meters["experts"],
-        )  # fmt: skip
-        return x, residual
+        scheme = self._schemes.experts
+        write_experts(self._graph, name, read_expert, self._config, scheme, meter)
 
     def _norm(self, name: str, x: str, residual: str, layer: int, source: str) -> tuple[str, str]:
         """Normalize `x` plus the residual, if there is any; return that and the new residual."""
@@ -253,15 +269,18 @@ class Decoder:
 
     def _head(self, x: str, residual: str, meter: ErrorMeter) -> None:
         graph, config, scheme = self._graph, self._config, self._schemes.embedding
-        weight = self._checkpoint.read(_FINAL_NORM)
+        weight = self._tensors.read(_FINAL_NORM)
         x, _ = add_and_rms_norm(graph, "final_norm", x, residual, weight, config.rms_norm_eps)
-        matrix = "embedding"
-        if not config.tie_word_embeddings:
-            matrix = "head"
-            add_matrix(graph, matrix, self._checkpoint.read(_HEAD), scheme, meter)
         shape = (config.vocab_size, config.hidden_size)
-        multiply(graph, "logits", x, matrix, shape, scheme)
+        if config.tie_word_embeddings:
+            multiply_table(graph, "logits", x, "embedding", shape, scheme)
+        elif scheme.bits != 32 and config.vocab_size % PANEL_ROWS:
+            self._write_table("head", _HEAD, meter)
+            multiply_table(graph, "logits", x, "head", shape, scheme)
+        else:
+            self._write_matrix("head", _HEAD, scheme, meter)
+            multiply(graph, ["logits"], x, ["head"], config.hidden_size, scheme)
         graph.output("logits", np.float32, [1, "positions", config.vocab_size])
 
     def _read(self, layer: int, name: str) -> NDArray[np.float32]:
-        return self._checkpoint.read(f"model.layers.{layer}.{name}.weight")
+        return self._tensors.read(f"model.layers.{layer}.{name}.weight")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from runtime.export.graph import GraphBuilder
 from runtime.export.linear import Scheme
 from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, check_tensors, read_config
 from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
+from runtime.ops.linear.pack import LAYOUT_VERSION as LINEAR_LAYOUT
 from runtime.ops.paged_attention import LAYOUT_VERSION as CACHE_LAYOUT
 from runtime.prompt_format import FIM_ROLES, ROLES, PromptFormat
 from runtime.tokenizer import Tokenizer
@@ -55,22 +58,39 @@ def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
     config = read_config(checkpoint.config)
     check_blocks(config, options.schemes)
     check_tensors(checkpoint, config)
+    decoder = functools.partial(Decoder, tensors=checkpoint)
+    name = options.name or source.resolve().name
+    return write_bundle(target, config, source / TOKENIZER, replace(options, name=name), decoder)
+
+
+def write_bundle(
+    target: Path,
+    config: ModelConfig,
+    tokenizer: Path,
+    options: Options,
+    decoder: Callable[..., Decoder],
+) -> Bundle:
+    """Write what `decoder(graph, config=, context=, schemes=)` builds as the bundle `target`."""
     context = options.context or config.max_position_embeddings
     if not 1 <= context <= config.max_position_embeddings:
         raise ExportError(
             f"--context must be from 1 to {config.max_position_embeddings} "
             f"(max_position_embeddings), not {context}"
         )
-    layout = _prompt_format(source, config, options)
+    layout = _prompt_format(tokenizer, config, options)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as made:
         folder = Path(made)
-        error = _write_model(folder, checkpoint, config, context, options.schemes)
-        shutil.copyfile(source / TOKENIZER, folder / TOKENIZER)
+        with (folder / WEIGHTS).open("wb") as weights:
+            graph = GraphBuilder(weights)
+            plan = options.schemes
+            error = decoder(graph, config=config, context=context, schemes=plan).build()
+            graph.save(folder / MODEL)
+        shutil.copyfile(tokenizer, folder / TOKENIZER)
         schemes = asdict(options.schemes)
         manifest = {
             "format_version": FORMAT_VERSION,
-            "name": options.name or source.resolve().name,
+            "name": options.name,
             "created_by": "runtime.export",
             "licence": options.licence,
             "files": {name: _record(folder / name) for name in (MODEL, WEIGHTS, TOKENIZER)},
@@ -82,7 +102,7 @@ def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
             },
             "prompt_format": layout,
             "sampling": {},
-            "operators": {"ExpertDispatch": LAYOUT_VERSION, "PagedAttention": CACHE_LAYOUT},
+            "operators": _operators(options.schemes),
         }
         if options.memory is not None:
             manifest["memory"] = options.memory
@@ -100,20 +120,17 @@ def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
     return Bundle.open(target, verify=False)
 
 
-def _write_model(
-    folder: Path, checkpoint: Checkpoint, config: ModelConfig, context: int, schemes: Schemes
-) -> dict[str, Any]:
-    with (folder / WEIGHTS).open("wb") as weights:
-        graph = GraphBuilder(weights)
-        error = Decoder(graph, checkpoint, config, context, schemes).build()
-        graph.save(folder / MODEL)
-    return error
+def _operators(schemes: Schemes) -> dict[str, int]:
+    operators = {"ExpertDispatch": LAYOUT_VERSION, "PagedAttention": CACHE_LAYOUT}
+    if {schemes.projections.bits, schemes.embedding.bits} != {32}:
+        operators["Linear"] = LINEAR_LAYOUT
+    return operators
 
 
 def _prompt_format(source: Path, config: ModelConfig, options: Options) -> dict[str, Any]:
     """Return the manifest's entry: the control tokens by which the tokenizer's maker names them."""
     try:
-        tokenizer = Tokenizer.from_file(source / TOKENIZER)
+        tokenizer = Tokenizer.from_file(source)
         if tokenizer.vocab_size > config.vocab_size:
             raise ExportError(
                 f"{TOKENIZER} has {tokenizer.vocab_size} tokens, the model only {config.vocab_size}"

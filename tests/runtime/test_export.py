@@ -55,7 +55,7 @@ def test_the_manifest_says_what_was_made() -> None:
     assert bundle.context == 128
     assert bundle.config.norm_topk_prob is False
     assert bundle.config.rope_theta == 1000000.0
-    assert bundle.operators == {"ExpertDispatch": 1, "PagedAttention": 1}
+    assert bundle.operators == {"ExpertDispatch": 1, "Linear": 1, "PagedAttention": 1}
     assert bundle.quantization["experts"] == {"bits": 4, "block_size": 32}
     assert bundle.quantization["embedding"] == {"bits": 8, "block_size": 32}
     error = bundle.quantization["relative_rms_error"]

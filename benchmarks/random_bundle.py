@@ -1,0 +1,188 @@
+"""Makes a bundle of random weights in the shape of any Qwen3-MoE model: speed needs no real ones.
+
+    python benchmarks/random_bundle.py BUNDLE_DIR --preset qwen3-30b-a3b [--layers 4] [--vocab 1024]
+
+How fast a model runs depends on its shape, not on its values, so one random expert serves as all
+of them, and one stretch of rows is repeated in every matrix; each copy has bytes of its own in the
+file, so caches help no more than with real weights. Little is in memory at any time: 30B in int4
+takes 17 GB of disk, minutes, and less than 1 GB of memory. The tokenizer is the default model's.
+
+Presets: qwen3-30b-a3b, qwen3-480b-a35b, default. `--config FILE` takes a config.json instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from runtime.bundle import TOKENIZER, Bundle, default_bundle_path
+from runtime.config import ModelConfig
+from runtime.errors import EngineError
+from runtime.export.graph import PAGE
+from runtime.export.linear import Scheme, add_matrix, add_table
+from runtime.export.moe import write_packed
+from runtime.export.quantize import ErrorMeter, quantize_matrix
+from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, read_config, tensor_shapes
+from runtime.export.write import Options, write_bundle
+from runtime.ops.expert_dispatch.pack import PANEL_ROWS, pack_down, pack_gate_up, quantize
+from runtime.ops.linear.pack import pack, panel_bytes
+
+QWEN3_30B = ModelConfig(
+    vocab_size=151936,
+    hidden_size=2048,
+    num_hidden_layers=48,
+    num_attention_heads=32,
+    num_key_value_heads=4,
+    head_dim=128,
+    num_experts=128,
+    num_experts_per_tok=8,
+    moe_intermediate_size=768,
+    norm_topk_prob=True,
+    rms_norm_eps=1e-6,
+    rope_theta=1e7,
+    max_position_embeddings=262144,
+    tie_word_embeddings=False,
+)
+QWEN3_480B = replace(
+    QWEN3_30B,
+    hidden_size=6144,
+    num_hidden_layers=62,
+    num_attention_heads=96,
+    num_key_value_heads=8,
+    num_experts=160,
+    moe_intermediate_size=2560,
+)
+PRESETS = ("qwen3-30b-a3b", "qwen3-480b-a35b", "default")
+REPEATED_ROWS = 256
+
+
+class RandomTensors:
+    """Small tensors of the right shapes; large ones are never made."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        self.shapes = tensor_shapes(config)
+        self.rng = np.random.default_rng(0)
+
+    def read(self, name: str) -> NDArray[np.float32]:
+        """Gains are 1; a matrix has the spread that keeps its products near 1."""
+        shape = self.shapes[name]
+        return np.ones(shape, np.float32) if len(shape) == 1 else self.matrix(*shape)
+
+    def matrix(self, rows: int, columns: int) -> NDArray[np.float32]:
+        values = self.rng.standard_normal((rows, columns), np.float32)
+        return values * np.float32(columns**-0.5)
+
+
+class RandomDecoder(Decoder):
+    """The decoder's own graph, its large weights repeated from small random pieces."""
+
+    _tensors: RandomTensors
+
+    def _write_table(self, name: str, source: str, meter: ErrorMeter) -> None:
+        (rows, columns), scheme = self._tensors.shapes[source], self._schemes.embedding
+        piece = self._tensors.matrix(min(rows, REPEATED_ROWS), columns)
+        if scheme.bits == 32 or rows <= REPEATED_ROWS:
+            repeated = np.resize(piece, (rows, columns))
+            add_table(self._graph, name, repeated, scheme, meter)
+            return
+        quantized = quantize_matrix(piece, scheme.bits, scheme.block)
+        for part, values in (("weight", quantized.values), ("scales", quantized.scales)):
+            self._repeat(f"{name}.{part}", values, (rows, *values.shape[1:]))
+
+    def _write_matrix(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
+        rows, columns = self._tensors.shapes[source]
+        piece = self._tensors.matrix(min(rows, REPEATED_ROWS), columns)
+        if scheme.bits == 32:
+            add_matrix(self._graph, name, np.resize(piece, (rows, columns)), scheme, meter)
+            return
+        packed = pack(quantize(piece[None], scheme.bits, scheme.block))
+        width = panel_bytes(columns, scheme.bits, scheme.block)
+        self._repeat(f"{name}.weight", packed, (rows // PANEL_ROWS, width))
+
+    def _write_experts(self, layer: int, name: str, meter: ErrorMeter) -> None:
+        config, scheme = self._config, self._schemes.experts
+        hidden, inner = config.hidden_size, config.moe_intermediate_size
+        gate, up, down = (
+            quantize(self._tensors.matrix(*shape)[None], scheme.bits, scheme.block)
+            for shape in ((inner, hidden), (inner, hidden), (hidden, inner))
+        )
+        for part, packed in (("gate_up", pack_gate_up(gate, up)), ("down", pack_down(down))):
+            write_packed(self._graph, f"{name}.{part}", lambda _, p=packed: p, config.num_experts)
+
+    def _repeat(self, name: str, piece: NDArray[np.generic], shape: tuple[int, ...]) -> None:
+        """Write a tensor that is a piece again and again along its first axis."""
+        with self._graph.stream(name, piece.dtype, shape, PAGE) as file:
+            for start in range(0, shape[0], len(piece)):
+                file.write(np.ascontiguousarray(piece[: shape[0] - start]).tobytes())
+
+
+def make(target: Path, config: ModelConfig, options: Options) -> Bundle:
+    """Write the bundle; see the module's docstring. Raises EngineError."""
+    check_blocks(config, options.schemes)
+    decoder = functools.partial(RandomDecoder, tensors=RandomTensors(config))
+    tokenizer = default_bundle_path() / TOKENIZER
+    return write_bundle(target, config, tokenizer, options, decoder)
+
+
+def config_of(arguments: argparse.Namespace) -> ModelConfig:
+    if arguments.config is not None:
+        config = read_config(json.loads(arguments.config.read_bytes()))
+    elif arguments.preset == "default":
+        config = Bundle.open(default_bundle_path()).config
+    else:
+        config = {PRESETS[0]: QWEN3_30B, PRESETS[1]: QWEN3_480B}[arguments.preset]
+    return replace(
+        config,
+        num_hidden_layers=arguments.layers or config.num_hidden_layers,
+        vocab_size=arguments.vocab or config.vocab_size,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("bundle", type=Path, metavar="BUNDLE_DIR")
+    add("--preset", choices=PRESETS, default=PRESETS[0])
+    add("--config", type=Path, help="a config.json of a Qwen3MoeForCausalLM instead of a preset")
+    add("--layers", type=int, default=0, help="fewer layers than the model has")
+    add("--vocab", type=int, default=0, help="another vocabulary, of 8192 or more tokens")
+    add("--context", type=int, default=4096, help="tokens of a sequence at most")
+    add("--block", type=int, choices=(32, 64), default=32, help="weights per scale")
+    add("--projections", type=int, choices=(4, 8), default=4, help="bits of q, k, v and o")
+    add("--embedding", type=int, choices=(4, 8), default=8, help="bits of embedding and head")
+    arguments = parser.parse_args()
+    try:
+        config = config_of(arguments)
+        block = arguments.block
+        options = Options(
+            schemes=Schemes(
+                Scheme(4, block),
+                Scheme(arguments.projections, block),
+                Scheme(arguments.embedding, block),
+            ),
+            name=f"random-{arguments.preset}-{config.num_hidden_layers}",
+            context=min(arguments.context, config.max_position_embeddings),
+            licence="none: random numbers",
+        )
+        bundle = make(arguments.bundle, config, options)
+    except (EngineError, OSError) as error:
+        sys.stderr.write(f"random_bundle: {error}\n")
+        return 1
+    size = sum(record.bytes for record in bundle.files.values())
+    print(f"{bundle.path}: {bundle.name}, {size / 1e9:.2f} GB, context {bundle.context}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
