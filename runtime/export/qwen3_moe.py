@@ -194,11 +194,12 @@ class Decoder:
         return {"embedding": embedding_meter.relative_rms(), "layers": layers}
 
     def _embed(self, ids: str, meter: ErrorMeter) -> str:
-        scheme, shape = self._schemes.embedding, (self._config.vocab_size, self._config.hidden_size)
+        scheme, config = self._schemes.embedding, self._config
         self._write_table("embedding", _EMBEDDING, meter)
         if scheme.bits == 32:
             return self._graph.node("Gather", ["embedding.weight", ids], "embedded")
         # The head reads the same bytes, block by block.
+        shape = (config.vocab_size, config.hidden_size * scheme.bits // 8)
         table = self._graph.alias("embedding.table", "embedding.weight", shape)
         return self._graph.node(
             "GatherBlockQuantized",
