@@ -1,4 +1,5 @@
-// The three functions of a kernel, written once over a vector of eight floats.
+// The three functions of a kernel, written once over a vector of eight floats and, where no sum
+// crosses lanes, over a wide one of sixteen: as wide as a block has positions.
 //
 // Attention runs over chunks of kChunk positions with a running maximum and sum (Milakov and
 // Gimelshein, arXiv 1805.02867, as in FlashAttention, arXiv 2205.14135): the memory it needs does
@@ -64,27 +65,50 @@ inline float encode(const float* x, size_t size, int8_t* values, size_t stride) 
   return largest >= infinity ? float_of(0x7fc00000u) : 0.0f;
 }
 
-// How a block's head is read with 32 bits and with 8.
+// Sixteen floats where registers hold eight.
 template <class Vector>
-struct Floats {
-  static constexpr bool kScaled = false;
-  static Vector key(const uint8_t* head, size_t index) {
-    return Vector::load(reinterpret_cast<const float*>(head) + index);
+struct Pair {
+  Vector low, high;
+
+  template <class T>
+  static Pair load(const T* from) {
+    return {Vector::load(from), Vector::load(from + kLanes)};
   }
-  static Vector value(const uint8_t* head, size_t size, size_t index) {
-    return Vector::load(reinterpret_cast<const float*>(head) + kBlock * size + index);
+  static Pair broadcast(float value) {
+    const Vector all = Vector::broadcast(value);
+    return {all, all};
+  }
+  void store(float* to) const {
+    low.store(to);
+    high.store(to + kLanes);
+  }
+  Pair operator+(const Pair& other) const { return {low + other.low, high + other.high}; }
+  Pair operator*(const Pair& other) const { return {low * other.low, high * other.high}; }
+};
+
+// How a block's head is read with 32 bits and with 8, sixteen numbers at a time.
+template <class Wide>
+struct Floats {
+  using Lanes = Wide;
+  static constexpr bool kScaled = false;
+  static Wide key(const uint8_t* head, size_t index) {
+    return Wide::load(reinterpret_cast<const float*>(head) + index);
+  }
+  static Wide value(const uint8_t* head, size_t size, size_t index) {
+    return Wide::load(reinterpret_cast<const float*>(head) + kBlock * size + index);
   }
   static const float* key_scales(const uint8_t*, size_t) { return nullptr; }
 };
 
-template <class Vector>
+template <class Wide>
 struct Bytes {
+  using Lanes = Wide;
   static constexpr bool kScaled = true;
-  static Vector key(const uint8_t* head, size_t index) {
-    return Vector::load(reinterpret_cast<const int8_t*>(head) + index);
+  static Wide key(const uint8_t* head, size_t index) {
+    return Wide::load(reinterpret_cast<const int8_t*>(head) + index);
   }
-  static Vector value(const uint8_t* head, size_t size, size_t index) {
-    return Vector::load(reinterpret_cast<const int8_t*>(head) + kBlock * size + index);
+  static Wide value(const uint8_t* head, size_t size, size_t index) {
+    return Wide::load(reinterpret_cast<const int8_t*>(head) + kBlock * size + index);
   }
   static const float* key_scales(const uint8_t* head, size_t size) {
     return reinterpret_cast<const float*>(head + 2 * kBlock * size);
@@ -107,60 +131,41 @@ void store(const Shape& shape, const float* key, const float* value, size_t at, 
 }
 
 // scores[row][0..16) of one block's positions.
-template <class Vector, class Elements, size_t kCount>
+template <class Elements, size_t kCount>
 void score_block(const Row* rows, const uint8_t* head, size_t size, float* scores) {
-  Vector sums[kCount][2];
-  for (size_t r = 0; r < kCount; ++r) sums[r][0] = sums[r][1] = Vector::broadcast(0.0f);
+  using Wide = typename Elements::Lanes;
+  Wide sums[kCount];
+  for (size_t r = 0; r < kCount; ++r) sums[r] = Wide::broadcast(0.0f);
   for (size_t i = 0; i < size; ++i) {
-    const Vector low = Elements::key(head, i * kBlock);
-    const Vector high = Elements::key(head, i * kBlock + kLanes);
-    for (size_t r = 0; r < kCount; ++r) {
-      const Vector query = Vector::broadcast(rows[r].query[i]);
-      sums[r][0] = sums[r][0] + query * low;
-      sums[r][1] = sums[r][1] + query * high;
-    }
+    const Wide keys = Elements::key(head, i * kBlock);
+    for (size_t r = 0; r < kCount; ++r)
+      sums[r] = sums[r] + Wide::broadcast(rows[r].query[i]) * keys;
   }
   if constexpr (Elements::kScaled) {
-    const float* scales = Elements::key_scales(head, size);
-    for (size_t r = 0; r < kCount; ++r) {
-      sums[r][0] = sums[r][0] * Vector::load(scales);
-      sums[r][1] = sums[r][1] * Vector::load(scales + kLanes);
-    }
+    const Wide scales = Wide::load(Elements::key_scales(head, size));
+    for (size_t r = 0; r < kCount; ++r) sums[r] = sums[r] * scales;
   }
-  for (size_t r = 0; r < kCount; ++r) {
-    sums[r][0].store(scores + r * kChunk);
-    sums[r][1].store(scores + r * kChunk + kLanes);
-  }
+  for (size_t r = 0; r < kCount; ++r) sums[r].store(scores + r * kChunk);
 }
 
 // out[row] += weights[row] . values of positions [from, to) of a chunk that begins at `first`.
-template <class Vector, class Elements, size_t kCount>
+template <class Elements, size_t kCount>
 void add_values(const Row* rows, const Pages& pages, size_t size, const float* weights,
                 size_t first, size_t from, size_t to) {
+  using Wide = typename Elements::Lanes;
   for (size_t i = 0; i < size; i += 2 * kLanes) {
-    Vector sums[kCount][2];
-    for (size_t r = 0; r < kCount; ++r) {
-      sums[r][0] = Vector::load(rows[r].out + i);
-      sums[r][1] = Vector::load(rows[r].out + i + kLanes);
-    }
+    Wide sums[kCount];
+    for (size_t r = 0; r < kCount; ++r) sums[r] = Wide::load(rows[r].out + i);
     for (size_t position = from; position < to;) {
       const uint8_t* head = pages.block((first + position) / kBlock);
       const size_t end = std::min(to, (position / kBlock + 1) * kBlock);
       for (; position < end; ++position) {
-        const size_t index = position % kBlock * size + i;
-        const Vector low = Elements::value(head, size, index);
-        const Vector high = Elements::value(head, size, index + kLanes);
-        for (size_t r = 0; r < kCount; ++r) {
-          const Vector weight = Vector::broadcast(weights[r * kChunk + position]);
-          sums[r][0] = sums[r][0] + weight * low;
-          sums[r][1] = sums[r][1] + weight * high;
-        }
+        const Wide values = Elements::value(head, size, position % kBlock * size + i);
+        for (size_t r = 0; r < kCount; ++r)
+          sums[r] = sums[r] + Wide::broadcast(weights[r * kChunk + position]) * values;
       }
     }
-    for (size_t r = 0; r < kCount; ++r) {
-      sums[r][0].store(rows[r].out + i);
-      sums[r][1].store(rows[r].out + i + kLanes);
-    }
+    for (size_t r = 0; r < kCount; ++r) sums[r].store(rows[r].out + i);
   }
 }
 
@@ -212,7 +217,7 @@ void attend_rows(const Shape& shape, const Pages& pages, const Row* rows) {
     const size_t count = std::min(kChunk, longest - first);
     for (size_t j = 0; j < count; j += kBlock) {
       const uint8_t* head = pages.block((first + j) / kBlock);
-      score_block<Vector, Elements, kCount>(rows, head, size, scores + j);
+      score_block<Elements, kCount>(rows, head, size, scores + j);
     }
     size_t seen[kCount], shared = count;
     for (size_t r = 0; r < kCount; ++r) {
@@ -230,10 +235,10 @@ void attend_rows(const Shape& shape, const Pages& pages, const Row* rows) {
     // Positions that all rows see are read once for all; a position that a row must not see is not
     // even multiplied by zero, for it may hold a NaN.
     if (shared > 0)
-      add_values<Vector, Elements, kCount>(rows, pages, size, scores, first, 0, shared);
+      add_values<Elements, kCount>(rows, pages, size, scores, first, 0, shared);
     for (size_t r = 0; r < kCount; ++r) {
       if (seen[r] > shared) {
-        add_values<Vector, Elements, 1>(rows + r, pages, size, scores + r * kChunk, first, shared,
+        add_values<Elements, 1>(rows + r, pages, size, scores + r * kChunk, first, shared,
                                         seen[r]);
       }
     }
@@ -254,11 +259,10 @@ void attend(const Shape& shape, const Pages& pages, const Row* rows, size_t row_
   }
 }
 
-template <class Vector>
+template <class Vector, class Wide = Pair<Vector>>
 Kernel kernel_of(const Shape& shape) {
-  if (shape.bits == 32)
-    return {prepare, store<Floats<Vector>>, attend<Vector, Floats<Vector>>};
-  return {prepare, store<Bytes<Vector>>, attend<Vector, Bytes<Vector>>};
+  if (shape.bits == 32) return {prepare, store<Floats<Wide>>, attend<Vector, Floats<Wide>>};
+  return {prepare, store<Bytes<Wide>>, attend<Vector, Bytes<Wide>>};
 }
 
 }  // namespace

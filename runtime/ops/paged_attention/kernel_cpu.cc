@@ -43,8 +43,11 @@ struct Vector {
 Kernel scalar_kernel(const Shape& shape) { return kernel_of<Vector>(shape); }
 
 Kernel select_kernel(CpuPath path, const Shape& shape) {
+#if defined(SOPILKA_HAVE_AVX512VNNI)
+  if (path == CpuPath::kAvx512Vnni) return avx512vnni_kernel(shape);
+#endif
 #if defined(SOPILKA_HAVE_AVX2)
-  // The paths above AVX2 add integer instructions, which nothing here uses.
+  // AVX-VNNI adds integer instructions to AVX2, which nothing here uses.
   if (path != CpuPath::kScalar) return avx2_kernel(shape);
 #endif
   (void)path;
