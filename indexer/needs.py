@@ -92,6 +92,7 @@ class NeedSearch:
         self.offered: dict[str, float] = {}
         self.listed: dict[tuple[str, int, str], float] = {}
         self.answered: set[tuple[str, int]] = set()  # classes whose members were filtered as typed
+        self.meanings: dict[str, Target | None] = {}  # of names at the cursor
 
     def late(self) -> bool:
         return self.deadline is not None and time.monotonic() > self.deadline
@@ -261,24 +262,30 @@ class NeedSearch:
                 last[names[number]] = start
         return last
 
-    def _chain(self, parts: tuple[str, ...], asked: frozenset[str] = frozenset()) -> Target | None:
-        first = self._first(parts[0], asked)
+    def _chain(self, parts: tuple[str, ...]) -> Target | None:
+        first = self._first(parts[0])
         return self.resolver.chain(self.path, list(parts), first) if first is not None else None
 
-    def _first(self, name: str, asked: frozenset[str] = frozenset()) -> Target | None:
-        """What a name means inside the function at the cursor.
+    def _first(self, name: str) -> Target | None:
+        """What a name means inside the function at the cursor."""
+        if name not in self.meanings:
+            # Types that are written in circles mean what their names mean in the file. Each name
+            # is asked for once: a dozen that name one another have millions of ways through them.
+            typed = name in self.around.types
+            self.meanings[name] = self.resolver.name(self.path, name) if typed else None
+            self.meanings[name] = self._meaning(name)
+        return self.meanings[name]
 
-        `asked` are names whose types led here: types that are written in circles tell nothing.
-        """
+    def _meaning(self, name: str) -> Target | None:
         if name in self.receivers:
             return self.around.owner
-        written = self.around.types.get(name) if name not in asked else None
+        written = self.around.types.get(name)
         if written is not None:
             for dotted in DOTTED.findall(written.encode()):
                 parts = dotted.decode("utf-8", "replace").replace("::", ".").split(".")
                 if parts[0] == name:
                     continue
-                target = self._chain(tuple(parts), asked | {name})
+                target = self._chain(tuple(parts))
                 if isinstance(target, Symbol):
                     return self.resolver.class_of(target) or target
         if self.implicit and self.around.owner is not None:

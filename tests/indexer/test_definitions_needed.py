@@ -131,6 +131,19 @@ pkg/deep/more.py (definition of h)
     )
 
 
+def test_python_types_that_name_one_another_end() -> None:
+    """In a circle of two, and with more ways through a dozen names than anyone can go."""
+    for parameters in ("a: b.x, b: a.y", _each_of_all_others("abcdefghijkl")):
+        fixture = parse(f"-- m.py --\ndef f({parameters}):\n    a.$0\n")
+        assert index_of(fixture).definitions_needed(fixture.path, fixture.offset, 5) == []
+
+
+def _each_of_all_others(names: str) -> str:
+    """Parameters whose types are parts of what all other parameters are."""
+    types = {name: " | ".join(f"{one}.x" for one in names if one != name) for name in names}
+    return ", ".join(f"{name}: {written}" for name, written in types.items())
+
+
 def test_python_a_circle_of_imports_ends() -> None:
     check_definitions_needed(
         """\
