@@ -106,11 +106,12 @@ class Crawler:
         A batch counts as taken when the next one is asked for; the files of others are read again.
         """
         loop = asyncio.get_running_loop()
-        ready: asyncio.Queue[Batch | BaseException | None] = asyncio.Queue()
-        waiting: deque[Batch] = deque()
+        ready: asyncio.Queue[tuple[int, Batch] | BaseException | None] = asyncio.Queue()
+        # By number, for both sides take batches out: this one what is taken, the thread the rest.
+        waiting: dict[int, Batch] = {}
         taken, stopped = threading.Event(), threading.Event()
 
-        def deliver(item: Batch | BaseException | None) -> None:
+        def deliver(item: tuple[int, Batch] | BaseException | None) -> None:
             try:
                 loop.call_soon_threadsafe(ready.put_nowait, item)
             except RuntimeError:  # the loop is closed: nobody waits any more
@@ -118,16 +119,17 @@ class Crawler:
 
         def work() -> None:
             try:
-                for batch in self.crawl(paths, stopped):
-                    waiting.append(batch)
-                    deliver(batch)
+                for number, batch in enumerate(self.crawl(paths, stopped)):
+                    waiting[number] = batch
+                    deliver((number, batch))
                     # After the last one all: the next crawl's changes must come after ours.
                     ahead = 0 if batch.progress.complete else BATCHES_AHEAD
                     while len(waiting) > ahead and not stopped.is_set():
                         taken.wait(0.2)
                         taken.clear()
-                    while stopped.is_set() and waiting:
-                        self._shared.doubt(waiting.popleft())
+                    for late in tuple(waiting) if stopped.is_set() else ():
+                        if (untaken := waiting.pop(late, None)) is not None:
+                            self._shared.doubt(untaken)
                 deliver(None)
             except BaseException as error:
                 deliver(error)
@@ -137,8 +139,9 @@ class Crawler:
             while (item := await ready.get()) is not None:
                 if isinstance(item, BaseException):
                     raise item
-                yield item
-                waiting.popleft()
+                number, batch = item
+                yield batch
+                waiting.pop(number, None)
                 taken.set()
         finally:
             stopped.set()
@@ -159,10 +162,17 @@ class Crawler:
         return self._shared.costs
 
     def current(self, batch: Batch) -> Iterator[FileFound | FileGone]:
-        """The changes of a batch, without those that a later reading has overtaken by now."""
+        """The changes of a batch, without those that a later reading has overtaken by now.
+
+        A file may have been read for a root that has been taken away since: it is forgotten.
+        """
         for change in batch.changes:
-            if not self._shared.is_overtaken(change.path, batch.moment):
-                yield change
+            if self._shared.is_overtaken(change.path, batch.moment):
+                continue
+            if isinstance(change, FileFound) and self._rules.root_of(change.path) is None:
+                self._shared.forget(change.path)
+                continue
+            yield change
 
 
 class _Shared:
@@ -198,6 +208,10 @@ class _Shared:
 
     def is_overtaken(self, path: str, moment: int) -> bool:
         return self._latest.get(path, 0) > moment
+
+    def forget(self, path: str) -> None:
+        with self.lock:
+            self.known.drop(path)
 
     def doubt(self, batch: Batch) -> None:
         """The changes of a batch were not taken: the next crawl has to tell them again."""
