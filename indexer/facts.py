@@ -9,14 +9,16 @@ Strings of a file are packed one after another, each ended by a NUL: valid UTF-8
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Kind(StrEnum):
@@ -205,22 +207,22 @@ class FileFacts:
     @property
     def table(self) -> NDArray[np.int32]:
         """Symbols as int32 [symbols, WIDTH]."""
-        return np.frombuffer(self.symbol_rows, np.int32).reshape(-1, WIDTH)
+        return _matrix(self.symbol_rows, WIDTH)
 
     @property
     def uses(self) -> NDArray[np.int32]:
         """References as int32 [references, 3]."""
-        return np.frombuffer(self.reference_rows, np.int32).reshape(-1, 3)
+        return _matrix(self.reference_rows, 3)
 
     @property
     def pieces(self) -> NDArray[np.int32]:
         """Chunks as int32 [chunks, 6]; `terms` first_term to last_term are those of one."""
-        return np.frombuffer(self.chunk_rows, np.int32).reshape(-1, 6)
+        return _matrix(self.chunk_rows, 6)
 
     @property
     def terms(self) -> NDArray[np.int32]:
         """Terms of all chunks as int32 [terms, 2]."""
-        return np.frombuffer(self.chunk_terms, np.int32).reshape(-1, 2)
+        return _matrix(self.chunk_terms, 2)
 
     @property
     def symbol_count(self) -> int:
@@ -326,7 +328,7 @@ class FileFacts:
         if number < 0:
             return []
         table = self.table
-        hits: list[int] = np.flatnonzero(table[:, NAME] == number).tolist()
+        hits: list[int] = (table[:, NAME] == number).nonzero()[0].tolist()
         return [self._symbol(table, index) for index in hits]
 
     def references_named(self, name: str) -> list[Reference]:
@@ -351,8 +353,15 @@ class FileFacts:
         chosen = table[:, PARENT] == parent
         if name is not None:
             chosen = chosen & (table[:, NAME] == self.name_number(name))
-        hits: list[int] = np.flatnonzero(chosen).tolist()
+        hits: list[int] = chosen.nonzero()[0].tolist()
         return (self._symbol(table, index) for index in hits)
+
+
+def _matrix(rows: bytes, width: int) -> NDArray[np.int32]:
+    """Packed rows as int32 [rows, width]."""
+    import numpy as np  # Here: a worker packs facts, never looks into them, and starts without.
+
+    return np.frombuffer(rows, np.int32).reshape(-1, width)
 
 
 def packed(strings: Iterable[str]) -> bytes:
@@ -370,14 +379,14 @@ def unpacked(blob: bytes) -> tuple[str, ...]:
 
 def packed_imports(imports: Iterable[Import]) -> tuple[bytes, bytes]:
     """`import_rows` and `packed_imports` of some imports."""
-    rows: list[tuple[int, int, int, int, int]] = []
+    rows = array("i")
     strings: list[str] = []
     for one in imports:
-        rows.append((one.start, one.end, one.level, one.star, len(one.names)))
+        rows.extend((one.start, one.end, one.level, one.star, len(one.names)))
         strings += (one.module, one.binds)
         for pair in one.names:
             strings += pair
-    return np.array(rows, np.int32).tobytes(), packed(strings)
+    return rows.tobytes(), packed(strings)
 
 
 @lru_cache(maxsize=1024)
@@ -385,7 +394,8 @@ def unpacked_imports(rows: bytes, blob: bytes) -> tuple[Import, ...]:
     """The imports of `packed_imports`."""
     strings = iter(unpacked.__wrapped__(blob))
     found: list[Import] = []
-    for start, end, level, star, count in np.frombuffer(rows, np.int32).reshape(-1, 5).tolist():
+    numbers = iter(memoryview(rows).cast("i"))
+    for start, end, level, star, count in zip(*[numbers] * 5, strict=True):
         module, binds = next(strings), next(strings)
         names = tuple((next(strings), next(strings)) for _ in range(count))
         found.append(Import(module, names, binds, level, bool(star), start, end))
@@ -394,5 +404,5 @@ def unpacked_imports(rows: bytes, blob: bytes) -> tuple[Import, ...]:
 
 @lru_cache(maxsize=512)
 def _owners(rows: bytes, blob: bytes) -> tuple[tuple[int, str], ...]:
-    numbers: list[int] = np.frombuffer(rows, np.int32).tolist()
+    numbers = memoryview(rows).cast("i")
     return tuple(zip(numbers, unpacked.__wrapped__(blob), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from indexer import Crawler, Index, IndexConfig, Rules
 from indexer.source import FactsSource
-from indexer.worker import Extract, Walk, Worker, WorkerDiedError, perform
+from indexer.worker import Extract, Walk, Worker, WorkerDiedError, command, perform
 from tests.indexer.samples import SAMPLES
 from tests.indexer.test_crawl import fill, known
 
@@ -226,3 +227,16 @@ def killed_children() -> int:
     for number in children:
         os.kill(number, signal.SIGKILL)
     return len(children)
+
+
+def test_a_worker_loads_no_more_than_it_needs() -> None:
+    """What asks questions of the index, and numpy, take longer to load than many files to read."""
+    then = (
+        "import indexer.worker; from indexer.language import languages;"
+        "[language.imports_are_split for language in languages().values()];"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(command(then), check=True, capture_output=True, text=True)
+    loaded = done.stdout.split()
+    assert "indexer.worker" in loaded
+    assert not {"numpy", "indexer.index", "indexer.crawl"}.intersection(loaded)
