@@ -24,12 +24,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 
 import tree_sitter
 
-from indexer.language import Language, languages
+from indexer.language import Language
 
 DECLARES = re.compile(r"pattern|declarator|let_|short_var|_spec|expression_list|instanceof")
 MODULE, FUNCTION, BLOCK, CLASS = "module", "function", "block", "class"
@@ -108,7 +106,7 @@ class Bindings:
         self._read(language, root)
 
     def _read(self, language: Language, root: tree_sitter.Node) -> None:
-        query = scopes_query(language)
+        query = language.scopes_query
         if query is None:
             return
         cursor = tree_sitter.QueryCursor(query)
@@ -243,26 +241,11 @@ def _text(node: tree_sitter.Node) -> str:
     return (node.text or b"").decode("utf-8", "replace")
 
 
-def scopes_query(language: Language) -> tree_sitter.Query | None:
-    """The compiled `scopes.scm` of a language, None if it has none."""
-    return _compiled(language.name)
-
-
-@cache
-def _compiled(name: str) -> tree_sitter.Query | None:
-    language = languages()[name]
-    for folder in language.queries_of:
-        file = resources.files("indexer.languages") / folder / "queries" / "scopes.scm"
-        if file.is_file():
-            return tree_sitter.Query(language.grammar, file.read_text("utf-8"))
-    return None
-
-
 def outermost_scope(
     language: Language, root: tree_sitter.Node, offset: int
 ) -> tuple[int, int] | None:
     """The range of the outermost function or block around an offset, classes left out."""
-    query = scopes_query(language)
+    query = language.scopes_query
     if query is None:
         return None
     cursor = tree_sitter.QueryCursor(query)

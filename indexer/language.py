@@ -92,6 +92,10 @@ class Language:
         return _query(self.grammar_module, self.grammar_function, self.queries_of, "locals.scm")
 
     @property
+    def scopes_query(self) -> tree_sitter.Query | None:
+        return _query(self.grammar_module, self.grammar_function, self.queries_of, "scopes.scm")
+
+    @property
     def imports(self) -> ModuleType:
         """The module with `candidates()`, which turns an import into files."""
         return importlib.import_module(f"indexer.languages.{self.imports_of}.imports")

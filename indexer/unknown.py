@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import tree_sitter
 
 from indexer import syntax
-from indexer.bindings import scopes_query
 from indexer.facts import CONTAINERS, TYPES, FileFacts, Symbol
 from indexer.meaning import Bases, LocalName, Meaning, Meanings, Value
 from indexer.overlay import Overlay
@@ -52,7 +51,7 @@ class Unknown:
 
     def names(self, source: Overlay) -> tuple[UnknownName, ...]:
         """The unknown names of the inserted text, in their order."""
-        if scopes_query(source.language) is None:
+        if source.language.scopes_query is None:
             return ()
         found: list[UnknownName] = []
         for node in checked_names(source):

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.bindings import CLASS, MODULE, Bindings, LocalScope, outermost_scope, scopes_query
+from indexer.bindings import CLASS, MODULE, Bindings, LocalScope, outermost_scope
 from indexer.language import languages
 from tests.support.fixture import parse
 
@@ -220,7 +220,7 @@ def test_braces(name: str, source: str, expect: str) -> None:
 
 
 def test_every_scopes_query_compiles() -> None:
-    found = {name for name, language in languages().items() if scopes_query(language) is not None}
+    found = {name for name, language in languages().items() if language.scopes_query is not None}
     assert {"python", "javascript", "typescript", "tsx", "java", "go", "rust", "c", "cpp"} <= found
 
 

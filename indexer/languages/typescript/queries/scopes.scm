@@ -1,11 +1,5 @@
-; Where names bound inside of a node end, and which names are bound. Earlier patterns count.
+; What types and their parameters add.
 [
-  (function_declaration)
-  (generator_function_declaration)
-  (function_expression)
-  (generator_function)
-  (arrow_function)
-  (method_definition)
   (abstract_method_signature)
   (method_signature)
   (function_signature)
@@ -15,63 +9,24 @@
   (construct_signature)
 ] @scope.function
 [
-  (statement_block)
-  (for_statement)
-  (for_in_statement)
-  (switch_body)
-  (catch_clause)
   (type_alias_declaration)
   (interface_declaration type_parameters: (_))
   (class_declaration type_parameters: (_))
   (abstract_class_declaration type_parameters: (_))
 ] @scope.block
 
-(assignment_expression left: (identifier) @write)
-(assignment_expression left: (array_pattern (identifier) @write))
-(assignment_expression left: (object_pattern (shorthand_property_identifier_pattern) @write))
-(augmented_assignment_expression left: (identifier) @write)
-(update_expression argument: (identifier) @write)
-
-(function_declaration name: (identifier) @bind.outer)
-(generator_function_declaration name: (identifier) @bind.outer)
-(function_expression name: (identifier) @bind)
 (function_signature name: (identifier) @bind.outer)
 (class_declaration name: (_) @bind.outer type_parameters: (_))
 (abstract_class_declaration name: (_) @bind.outer type_parameters: (_))
 (interface_declaration name: (_) @bind.outer type_parameters: (_))
 (type_alias_declaration name: (_) @bind.outer)
-(class_declaration name: (_) @bind)
 (abstract_class_declaration name: (_) @bind)
 (interface_declaration name: (_) @bind)
 (enum_declaration name: (_) @bind)
 (type_parameter name: (type_identifier) @bind.parameter)
 (infer_type (type_identifier) @bind)
 (mapped_type_clause name: (type_identifier) @bind)
-(class name: (_) @bind)
 (required_parameter pattern: (identifier) @bind.parameter)
 (optional_parameter pattern: (identifier) @bind.parameter)
 (required_parameter pattern: (rest_pattern (identifier) @bind.parameter))
 (required_parameter pattern: (object_pattern (shorthand_property_identifier_pattern) @bind.parameter))
-(arrow_function parameter: (identifier) @bind.parameter)
-
-(import_clause (identifier) @bind.import)
-(namespace_import (identifier) @bind.import)
-(import_specifier name: (identifier) @bind.import !alias)
-(import_specifier alias: (identifier) @bind.import)
-
-(variable_declaration (variable_declarator name: (identifier) @bind.function))
-(variable_declaration
-  (variable_declarator name: (object_pattern (shorthand_property_identifier_pattern) @bind.function)))
-(variable_declaration
-  (variable_declarator name: (array_pattern (identifier) @bind.function)))
-(lexical_declaration (variable_declarator name: (identifier) @bind))
-(for_in_statement kind: "var" left: (identifier) @bind.function)
-(for_in_statement kind: _ left: (identifier) @bind)
-(for_in_statement left: (identifier) @write)
-(catch_clause parameter: (identifier) @bind)
-(shorthand_property_identifier_pattern) @bind
-(pair_pattern value: (identifier) @bind)
-(pair_pattern value: (assignment_pattern left: (identifier) @bind))
-(array_pattern (identifier) @bind)
-(array_pattern (assignment_pattern left: (identifier) @bind))
-(rest_pattern (identifier) @bind)
