@@ -76,4 +76,27 @@ float float_attribute(const Api& api, const OrtKernelInfo* info, const char* nam
   return value;
 }
 
+void expect(bool good, const char* what, const Tensor& got, const std::string& wanted) {
+  if (!good)
+    throw Error(std::string("input `") + what + "` has shape " + text(got.shape) + ", must be " +
+                wanted);
+}
+
+ParallelFor parallel_for(const Api& api, OrtKernelContext* context) {
+  return [api, context](size_t total, const std::function<void(size_t)>& task) {
+    const auto call = [](void* user, size_t i) {
+      (*static_cast<const std::function<void(size_t)>*>(user))(i);
+    };
+    check(api, api.parallel_for(context, call, total, 0,
+                                const_cast<std::function<void(size_t)>*>(&task)));
+  };
+}
+
+int64_t cancel_handle(const Api& api, const OrtKernelContext* context, size_t index) {
+  const Tensor handle = input(api, context, index);
+  if (handle.data == nullptr) return 0;
+  expect(handle.count() == 1, "cancel", handle, "[1]");
+  return *handle.as<int64_t>();
+}
+
 }  // namespace sopilka

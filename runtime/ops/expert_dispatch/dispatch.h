@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "cancel.h"
 #include "kernel.h"
+#include "parallel_for.h"
 
 namespace sopilka::expert_dispatch {
 
@@ -28,9 +28,6 @@ struct Batch {
   const uint8_t* down;     // [experts, down_bytes]
   float* y;                // [tokens, hidden]
 };
-
-// Calls the function for every index below the total, on any threads, and waits for all.
-using ParallelFor = std::function<void(size_t total, const std::function<void(size_t)>& task)>;
 
 // y[t] = sum over the chosen experts e, by rising index, of weight_e * down_e(silu(gate_e x)
 // * up_e x).

@@ -15,7 +15,6 @@
 namespace sopilka::expert_dispatch {
 namespace {
 
-constexpr const char* kName = "ExpertDispatch";
 enum Input : size_t { kX, kLogits, kGateUp, kDown, kCancel, kInputs };
 
 Shape read_shape(const Api& api, const OrtKernelInfo* info) {
@@ -41,12 +40,6 @@ Shape read_shape(const Api& api, const OrtKernelInfo* info) {
   return shape;
 }
 
-void expect(bool good, const char* what, const Tensor& got, const std::string& wanted) {
-  if (!good)
-    throw Error(std::string("input `") + what + "` has shape " + text(got.shape) + ", must be " +
-                wanted);
-}
-
 void check_weights(const Tensor& weights, const char* what, size_t experts, size_t bytes) {
   const std::vector<int64_t> wanted = {static_cast<int64_t>(experts), static_cast<int64_t>(bytes)};
   expect(weights.shape == wanted, what, weights, text(wanted) + " for these attributes");
@@ -58,6 +51,8 @@ void check_weights(const Tensor& weights, const char* what, size_t experts, size
 
 class ExpertDispatch {
  public:
+  static constexpr const char* kName = "ExpertDispatch";
+
   ExpertDispatch(const Api& api, const OrtKernelInfo* info)
       : api_(api),
         shape_(read_shape(api, info)),
@@ -83,44 +78,26 @@ class ExpertDispatch {
            "router_logits", logits, text({tokens, experts}));
     check_weights(gate_up, "gate_up", shape_.experts, shape_.gate_up_bytes());
     check_weights(down, "down", shape_.experts, shape_.down_bytes());
-    const CancelFlag cancel = CancelFlag::find(cancel_handle(context));
+    const CancelFlag cancel = CancelFlag::find(cancel_handle(api_, context, kCancel));
     const Tensor y = output(api_, context, 0, x.shape);
     if (tokens == 0) return;
 
     const Batch batch = {static_cast<size_t>(tokens), x.as<float>(),      logits.as<float>(),
                          gate_up.as<uint8_t>(),       down.as<uint8_t>(), y.as<float>()};
-    const auto parallel_for = [&](size_t total, const std::function<void(size_t)>& task) {
-      const auto call = [](void* user, size_t i) {
-        (*static_cast<const std::function<void(size_t)>*>(user))(i);
-      };
-      check(api_, api_.parallel_for(context, call, total, 0,
-                                    const_cast<std::function<void(size_t)>*>(&task)));
-    };
-    if (!dispatch(shape_, kernel_, batch, cancel, parallel_for)) throw Error("cancelled");
+    if (!dispatch(shape_, kernel_, batch, cancel, parallel_for(api_, context)))
+      throw Error("cancelled");
   }
 
-  OrtStatus* guarded_compute(OrtKernelContext* context) const noexcept {
-    return guarded(api_, kName, [&] { compute(context); });
-  }
+  const Api& api() const { return api_; }
 
  private:
-  int64_t cancel_handle(const OrtKernelContext* context) const {
-    const Tensor handle = input(api_, context, kCancel);
-    if (handle.data == nullptr) return 0;
-    expect(handle.count() == 1, "cancel", handle, "[1]");
-    return *handle.as<int64_t>();
-  }
-
   const Api api_;
   const Shape shape_;
   const Kernel kernel_;
 };
 
 OrtCustomOp describe() {
-  OrtCustomOp op{};
-  op.version = kApiVersion;
-  op.GetName = [](const OrtCustomOp*) { return kName; };
-  op.GetExecutionProviderType = [](const OrtCustomOp*) { return "CPUExecutionProvider"; };
+  OrtCustomOp op = custom_op<ExpertDispatch>();
   op.GetInputTypeCount = [](const OrtCustomOp*) -> size_t { return kInputs; };
   op.GetInputType = [](const OrtCustomOp*, size_t index) -> int {
     if (index == kCancel) return kInt64;
@@ -129,21 +106,6 @@ OrtCustomOp describe() {
   op.GetInputCharacteristic = [](const OrtCustomOp*, size_t index) -> int {
     return index == kCancel ? kOptional : kRequired;
   };
-  op.GetInputMemoryType = [](const OrtCustomOp*, size_t) { return 0; };
-  op.GetOutputTypeCount = [](const OrtCustomOp*) -> size_t { return 1; };
-  op.GetOutputType = [](const OrtCustomOp*, size_t) -> int { return kFloat; };
-  op.GetOutputCharacteristic = [](const OrtCustomOp*, size_t) -> int { return kRequired; };
-  op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
-  op.GetEndVersion = [](const OrtCustomOp*) { return 1; };
-  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
-                         void** kernel) -> OrtStatus* {
-    const Api api(table);
-    return guarded(api, kName, [&] { *kernel = new ExpertDispatch(api, info); });
-  };
-  op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) -> OrtStatus* {
-    return static_cast<const ExpertDispatch*>(kernel)->guarded_compute(context);
-  };
-  op.KernelDestroy = [](void* kernel) { delete static_cast<ExpertDispatch*>(kernel); };
   return op;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ort_abi.h"
+#include "parallel_for.h"
 
 // A C function that ONNX Runtime or Python finds by its name; all else is hidden.
 #if defined(_WIN32)
@@ -79,6 +80,42 @@ int64_t attribute(const Api& api, const OrtKernelInfo* info, const char* name, i
                   int64_t most);
 
 float float_attribute(const Api& api, const OrtKernelInfo* info, const char* name);
+
+// Throws an Error about input `what` unless it is good.
+void expect(bool good, const char* what, const Tensor& got, const std::string& wanted);
+
+// The threads of the session that runs the operator. Must not outlive the call of the kernel.
+ParallelFor parallel_for(const Api& api, OrtKernelContext* context);
+
+// The handle in the optional input `index`, int64 [1]; 0 when it is absent.
+int64_t cancel_handle(const Api& api, const OrtKernelContext* context, size_t index);
+
+// What all operators have in common. `Kernel` has a constructor from Api and OrtKernelInfo, a
+// method `compute`, and a name `kName`; counts, types and characteristics are the operator's own.
+template <class Kernel>
+OrtCustomOp custom_op() {
+  OrtCustomOp op{};
+  op.version = kApiVersion;
+  op.GetName = [](const OrtCustomOp*) { return Kernel::kName; };
+  op.GetExecutionProviderType = [](const OrtCustomOp*) { return "CPUExecutionProvider"; };
+  op.GetInputMemoryType = [](const OrtCustomOp*, size_t) { return 0; };
+  op.GetOutputTypeCount = [](const OrtCustomOp*) -> size_t { return 1; };
+  op.GetOutputType = [](const OrtCustomOp*, size_t) -> int { return kFloat; };
+  op.GetOutputCharacteristic = [](const OrtCustomOp*, size_t) -> int { return kRequired; };
+  op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
+  op.GetEndVersion = [](const OrtCustomOp*) { return 1; };
+  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
+                         void** kernel) -> OrtStatus* {
+    const Api api(table);
+    return guarded(api, Kernel::kName, [&] { *kernel = new Kernel(api, info); });
+  };
+  op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) -> OrtStatus* {
+    const Kernel& own = *static_cast<const Kernel*>(kernel);
+    return guarded(own.api(), Kernel::kName, [&] { own.compute(context); });
+  };
+  op.KernelDestroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
+  return op;
+}
 
 // An operator announces itself with a static Registration; registry.cc hands all of them to the
 // runtime. So a new operator is a new folder, and no list is edited.

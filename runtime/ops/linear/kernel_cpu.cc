@@ -45,8 +45,7 @@ void multiply(const Format& format, const Kernel& kernel, const Batch& batch,
   uint8_t* rows = memory.get() + (64 - reinterpret_cast<uintptr_t>(memory.get()) % 64) % 64;
   size_t groups = 0;
   for (size_t i = 0; i < batch.count; ++i) groups += groups_of(batch.matrices[i]);
-  const bool serial =
-      batch.tokens * groups * kMaxPanels * kPanelRows * batch.columns < kSerialWork;
+  const bool serial = batch.tokens * groups * kMaxPanels * kPanelRows * batch.columns < kSerialWork;
   const auto run = [&](size_t total, const std::function<void(size_t)>& task) {
     if (serial || total == 1) {
       for (size_t i = 0; i < total; ++i) task(i);

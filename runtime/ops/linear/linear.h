@@ -3,9 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "../expert_dispatch/kernel.h"
+#include "parallel_for.h"
 
 namespace sopilka::linear {
 
@@ -21,9 +21,6 @@ struct Batch {
   const Matrix* matrices;
   size_t count;
 };
-
-// Calls the function for every index below the total, on any threads, and waits for all.
-using ParallelFor = std::function<void(size_t total, const std::function<void(size_t)>& task)>;
 
 // y = x weight^T for each matrix, the same bits whatever the threads and the batch.
 void multiply(const expert_dispatch::Format& format, const expert_dispatch::Kernel& kernel,

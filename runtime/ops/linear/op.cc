@@ -16,11 +16,12 @@ namespace {
 
 using namespace expert_dispatch;
 
-constexpr const char* kName = "Linear";
 constexpr size_t kMaxMatrices = 3;
 
 class Linear {
  public:
+  static constexpr const char* kName = "Linear";
+
   Linear(const Api& api, const OrtKernelInfo* info) : api_(api) {
     attribute(api, info, "layout_version", kLayoutVersion, kLayoutVersion);
     columns_ = attribute(api, info, "columns", 1, 1 << 20);
@@ -40,9 +41,8 @@ class Linear {
   void compute(OrtKernelContext* context) const {
     const Tensor x = input(api_, context, 0);
     const int64_t columns = static_cast<int64_t>(columns_);
-    if (x.shape.empty() || x.shape.back() != columns)
-      throw Error("input `x` has shape " + text(x.shape) + ", must be [..., " +
-                  std::to_string(columns) + "]");
+    expect(!x.shape.empty() && x.shape.back() == columns, "x", x,
+           "[..., " + std::to_string(columns) + "]");
     Matrix matrices[kMaxMatrices];
     size_t count = 0;
     for (size_t i = 0; i < kMaxMatrices; ++i) {
@@ -57,26 +57,17 @@ class Linear {
     }
     const size_t tokens = x.count() / columns;
     if (tokens == 0) return;
-    const auto parallel_for = [&](size_t total, const std::function<void(size_t)>& task) {
-      const auto call = [](void* user, size_t i) {
-        (*static_cast<const std::function<void(size_t)>*>(user))(i);
-      };
-      check(api_, api_.parallel_for(context, call, total, 0,
-                                    const_cast<std::function<void(size_t)>*>(&task)));
-    };
-    multiply(format_, kernel_, {tokens, columns_, x.as<float>(), matrices, count}, parallel_for);
+    multiply(format_, kernel_, {tokens, columns_, x.as<float>(), matrices, count},
+             parallel_for(api_, context));
   }
 
-  OrtStatus* guarded_compute(OrtKernelContext* context) const noexcept {
-    return guarded(api_, kName, [&] { compute(context); });
-  }
+  const Api& api() const { return api_; }
 
  private:
   void check_weight(const Tensor& weight) const {
     const int64_t bytes = static_cast<int64_t>(format_.panel_bytes(columns_));
-    if (weight.shape.size() != 2 || weight.shape[1] != bytes)
-      throw Error("input `weight` has shape " + text(weight.shape) + ", must be [panels, " +
-                  std::to_string(bytes) + "] for these attributes");
+    expect(weight.shape.size() == 2 && weight.shape[1] == bytes, "weight", weight,
+           "[panels, " + std::to_string(bytes) + "] for these attributes");
   }
 
   const Api api_;
@@ -86,10 +77,7 @@ class Linear {
 };
 
 OrtCustomOp describe() {
-  OrtCustomOp op{};
-  op.version = kApiVersion;
-  op.GetName = [](const OrtCustomOp*) { return kName; };
-  op.GetExecutionProviderType = [](const OrtCustomOp*) { return "CPUExecutionProvider"; };
+  OrtCustomOp op = custom_op<Linear>();
   op.GetInputTypeCount = [](const OrtCustomOp*) -> size_t { return 1 + kMaxMatrices; };
   op.GetInputType = [](const OrtCustomOp*, size_t index) -> int {
     return index == 0 ? kFloat : kUint8;
@@ -97,23 +85,10 @@ OrtCustomOp describe() {
   op.GetInputCharacteristic = [](const OrtCustomOp*, size_t index) -> int {
     return index < 2 ? kRequired : kOptional;
   };
-  op.GetInputMemoryType = [](const OrtCustomOp*, size_t) { return 0; };
   op.GetOutputTypeCount = [](const OrtCustomOp*) -> size_t { return kMaxMatrices; };
-  op.GetOutputType = [](const OrtCustomOp*, size_t) -> int { return kFloat; };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, size_t index) -> int {
     return index == 0 ? kRequired : kOptional;
   };
-  op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
-  op.GetEndVersion = [](const OrtCustomOp*) { return 1; };
-  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
-                         void** kernel) -> OrtStatus* {
-    const Api api(table);
-    return guarded(api, kName, [&] { *kernel = new Linear(api, info); });
-  };
-  op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) -> OrtStatus* {
-    return static_cast<const Linear*>(kernel)->guarded_compute(context);
-  };
-  op.KernelDestroy = [](void* kernel) { delete static_cast<Linear*>(kernel); };
   return op;
 }
 

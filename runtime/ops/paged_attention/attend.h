@@ -234,12 +234,10 @@ void attend_rows(const Shape& shape, const Pages& pages, const Row* rows) {
     }
     // Positions that all rows see are read once for all; a position that a row must not see is not
     // even multiplied by zero, for it may hold a NaN.
-    if (shared > 0)
-      add_values<Elements, kCount>(rows, pages, size, scores, first, 0, shared);
+    if (shared > 0) add_values<Elements, kCount>(rows, pages, size, scores, first, 0, shared);
     for (size_t r = 0; r < kCount; ++r) {
       if (seen[r] > shared) {
-        add_values<Elements, 1>(rows + r, pages, size, scores + r * kChunk, first, shared,
-                                        seen[r]);
+        add_values<Elements, 1>(rows + r, pages, size, scores + r * kChunk, first, shared, seen[r]);
       }
     }
   }
@@ -252,10 +250,14 @@ template <class Vector, class Elements>
 void attend(const Shape& shape, const Pages& pages, const Row* rows, size_t row_count) {
   static_assert(kRows == 4, "one case for each number of rows");
   switch (row_count) {
-    case 1: return attend_rows<Vector, Elements, 1>(shape, pages, rows);
-    case 2: return attend_rows<Vector, Elements, 2>(shape, pages, rows);
-    case 3: return attend_rows<Vector, Elements, 3>(shape, pages, rows);
-    default: return attend_rows<Vector, Elements, 4>(shape, pages, rows);
+    case 1:
+      return attend_rows<Vector, Elements, 1>(shape, pages, rows);
+    case 2:
+      return attend_rows<Vector, Elements, 2>(shape, pages, rows);
+    case 3:
+      return attend_rows<Vector, Elements, 3>(shape, pages, rows);
+    default:
+      return attend_rows<Vector, Elements, 4>(shape, pages, rows);
   }
 }
 

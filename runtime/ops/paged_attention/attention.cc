@@ -51,8 +51,8 @@ struct Work {
         kernel.prepare(shape, batch.query + offset, batch.q_norm, cos, sin, shape.scale,
                        queries + offset);
       }
-      uint8_t* block = batch.cache +
-                       static_cast<size_t>(table(span)[at / kBlock]) * shape.block_bytes();
+      uint8_t* block =
+          batch.cache + static_cast<size_t>(table(span)[at / kBlock]) * shape.block_bytes();
       for (size_t head = 0; head < shape.kv_heads; ++head) {
         const size_t offset = (token * shape.kv_heads + head) * size;
         kernel.prepare(shape, batch.key + offset, batch.k_norm, cos, sin, 1.0f, key.data());
@@ -70,8 +70,7 @@ struct Work {
     size_t count = 0;
     for (size_t token = span.first; token < span.last; ++token) {
       for (size_t i = 0; i < shape.group(); ++i) {
-        const size_t offset =
-            (token * shape.heads + kv_head * shape.group() + i) * shape.head_dim;
+        const size_t offset = (token * shape.heads + kv_head * shape.group() + i) * shape.head_dim;
         rows[count++] = {queries + offset, position(span, token) + 1, batch.y + offset};
         if (count == kRows) {
           kernel.attend(shape, pages, rows, count);

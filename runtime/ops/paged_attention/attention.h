@@ -3,10 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 
 #include "cancel.h"
 #include "kernel.h"
+#include "parallel_for.h"
 
 namespace sopilka::paged_attention {
 
@@ -28,9 +28,6 @@ struct Batch {
   uint8_t* cache;       // [blocks, block_bytes]
   float* y;             // [tokens, heads * head_dim]
 };
-
-// Calls the function for every index below the total, on any threads, and waits for all.
-using ParallelFor = std::function<void(size_t total, const std::function<void(size_t)>& task)>;
 
 // Stores the new keys and values, then lets every new token read all positions up to its own.
 // Bit-equal whatever the threads, the batch, and the chunks in which a sequence came.

@@ -20,7 +20,6 @@
 namespace sopilka::paged_attention {
 namespace {
 
-constexpr const char* kName = "PagedAttention";
 constexpr int64_t kLayoutVersion = 1;
 enum Input : size_t {
   kQuery,
@@ -55,12 +54,6 @@ Shape read_shape(const Api& api, const OrtKernelInfo* info) {
   return shape;
 }
 
-void expect(bool good, const char* what, const Tensor& got, const std::string& wanted) {
-  if (!good)
-    throw Error(std::string("input `") + what + "` has shape " + text(got.shape) + ", must be " +
-                wanted);
-}
-
 // Rows of a tensor whose last dimension is `width`.
 size_t rows(const Tensor& tensor, const char* what, size_t width) {
   const int64_t last = static_cast<int64_t>(width);
@@ -78,8 +71,7 @@ const float* gain(const Tensor& tensor, const char* what, const Shape& shape) {
 
 // Every position that will be written or read has an angle and a block of the pool.
 void check_sequences(const Batch& batch, size_t positions, size_t blocks) {
-  if (batch.starts[0] != 0 ||
-      static_cast<size_t>(batch.starts[batch.sequences]) != batch.tokens)
+  if (batch.starts[0] != 0 || static_cast<size_t>(batch.starts[batch.sequences]) != batch.tokens)
     throw Error("`starts` must begin with 0 and end with the number of tokens");
   for (size_t s = 0; s < batch.sequences; ++s) {
     const std::string where = "sequence " + std::to_string(s);
@@ -88,8 +80,8 @@ void check_sequences(const Batch& batch, size_t positions, size_t blocks) {
     if (batch.past[s] < 0) throw Error("`past` of " + where + " is negative");
     const size_t length = static_cast<size_t>(batch.past[s]) + static_cast<size_t>(count);
     if (length > positions) {
-      throw Error(where + " has " + std::to_string(length) + " positions, but there are angles for " +
-                  std::to_string(positions));
+      throw Error(where + " has " + std::to_string(length) +
+                  " positions, but there are angles for " + std::to_string(positions));
     }
     const size_t needed = (length + kBlock - 1) / kBlock;
     if (needed > batch.table_width)
@@ -107,6 +99,8 @@ void check_sequences(const Batch& batch, size_t positions, size_t blocks) {
 
 class PagedAttention {
  public:
+  static constexpr const char* kName = "PagedAttention";
+
   PagedAttention(const Api& api, const OrtKernelInfo* info)
       : api_(api), shape_(read_shape(api, info)), path_(select_path()) {}
 
@@ -148,31 +142,16 @@ class PagedAttention {
     batch.cache = output(api_, context, 1, cache.shape).as<uint8_t>();
     if (batch.cache != cache.data)
       throw Error("`cache_out` must be bound to the buffer of `cache`, which is written in place");
-    const CancelFlag cancel = CancelFlag::find(cancel_handle(context));
+    const CancelFlag cancel = CancelFlag::find(cancel_handle(api_, context, kCancel));
     if (batch.tokens == 0) return;
-    const auto parallel_for = [&](size_t total, const std::function<void(size_t)>& task) {
-      const auto call = [](void* user, size_t i) {
-        (*static_cast<const std::function<void(size_t)>*>(user))(i);
-      };
-      check(api_, api_.parallel_for(context, call, total, 0,
-                                    const_cast<std::function<void(size_t)>*>(&task)));
-    };
     const Kernel kernel = select_kernel(path_, shape);
-    if (!attention(shape, kernel, batch, cancel, parallel_for)) throw Error("cancelled");
+    if (!attention(shape, kernel, batch, cancel, parallel_for(api_, context)))
+      throw Error("cancelled");
   }
 
-  OrtStatus* guarded_compute(OrtKernelContext* context) const noexcept {
-    return guarded(api_, kName, [&] { compute(context); });
-  }
+  const Api& api() const { return api_; }
 
  private:
-  int64_t cancel_handle(const OrtKernelContext* context) const {
-    const Tensor handle = input(api_, context, kCancel);
-    if (handle.data == nullptr) return 0;
-    expect(handle.count() == 1, "cancel", handle, "[1]");
-    return *handle.as<int64_t>();
-  }
-
   // The shape with the number of bits that the cache has.
   Shape with_cache(const Tensor& cache) const {
     Shape shape = shape_;
@@ -195,10 +174,7 @@ class PagedAttention {
 };
 
 OrtCustomOp describe() {
-  OrtCustomOp op{};
-  op.version = kApiVersion;
-  op.GetName = [](const OrtCustomOp*) { return kName; };
-  op.GetExecutionProviderType = [](const OrtCustomOp*) { return "CPUExecutionProvider"; };
+  OrtCustomOp op = custom_op<PagedAttention>();
   op.GetInputTypeCount = [](const OrtCustomOp*) -> size_t { return kInputs; };
   op.GetInputType = [](const OrtCustomOp*, size_t index) -> int {
     if (index == kCache) return kUint8;
@@ -208,23 +184,10 @@ OrtCustomOp describe() {
   op.GetInputCharacteristic = [](const OrtCustomOp*, size_t index) -> int {
     return index >= kQueryNorm ? kOptional : kRequired;
   };
-  op.GetInputMemoryType = [](const OrtCustomOp*, size_t) { return 0; };
   op.GetOutputTypeCount = [](const OrtCustomOp*) -> size_t { return 2; };
   op.GetOutputType = [](const OrtCustomOp*, size_t index) -> int {
     return index == 0 ? kFloat : kUint8;
   };
-  op.GetOutputCharacteristic = [](const OrtCustomOp*, size_t) -> int { return kRequired; };
-  op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
-  op.GetEndVersion = [](const OrtCustomOp*) { return 1; };
-  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
-                         void** kernel) -> OrtStatus* {
-    const Api api(table);
-    return guarded(api, kName, [&] { *kernel = new PagedAttention(api, info); });
-  };
-  op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) -> OrtStatus* {
-    return static_cast<const PagedAttention*>(kernel)->guarded_compute(context);
-  };
-  op.KernelDestroy = [](void* kernel) { delete static_cast<PagedAttention*>(kernel); };
   return op;
 }
 
