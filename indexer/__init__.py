@@ -14,7 +14,7 @@ from indexer.navigate import Occurrence, Target
 from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
-from indexer.structure import Fold, folds, selections
+from indexer.structure import Fold, folds, selections, word_at
 from indexer.watch import Watcher
 
 __all__ = [
@@ -59,4 +59,5 @@ __all__ = [
     "mask_secrets",
     "selections",
     "syntax_errors",
+    "word_at",
 ]

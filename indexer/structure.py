@@ -182,7 +182,7 @@ def selections(document: Document, offset: int) -> list[tuple[int, int]]:
     """Byte ranges around an offset, the smallest first, each inside the next and unlike it."""
     text, tree = document.text, document.tree
     ranges: list[tuple[int, int]] = []
-    word = _word_at(text, offset)
+    word = word_at(text, offset)
     if word is not None:
         ranges.append(word)
     place = word[0] if word is not None else offset
@@ -202,7 +202,7 @@ def selections(document: Document, offset: int) -> list[tuple[int, int]]:
     return _nested(ranges, offset)
 
 
-def _word_at(text: bytes, offset: int) -> tuple[int, int] | None:
+def word_at(text: bytes, offset: int) -> tuple[int, int] | None:
     """The word that an offset is in or at the edge of."""
     start = text.rfind(b"\n", 0, offset) + 1
     end = text.find(b"\n", offset)

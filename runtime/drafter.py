@@ -20,7 +20,6 @@ from runtime.config import ModelConfig
 from runtime.sequence import Sequence
 
 Tokens = NDArray[np.int64]
-NO_DRAFT: Tokens = np.empty(0, np.int64)
 LOOKUP = 3
 """Tokens at the end of a sequence that must occur before, for what followed there to be a draft."""
 CLASSES = (2, 4, 8, 16)

@@ -10,12 +10,10 @@ of several values of one name in one body the first counts.
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from benchmarks.exactness import node_oracle
 from benchmarks.exactness.compare import Definition
 
 SCRIPT = Path(__file__).with_name("typescript_oracle.cjs")
@@ -23,23 +21,9 @@ SCRIPT = Path(__file__).with_name("typescript_oracle.cjs")
 
 def version(package: Path | None) -> str:
     """What answers, "" where node or the folder of the package `typescript` is missing."""
-    if shutil.which("node") is None or package is None or not (package / "package.json").is_file():
-        return ""
-    number = json.loads((package / "package.json").read_text("utf-8"))["version"]
-    return f"TypeScript {number}"
+    return node_oracle.version(package, "TypeScript")
 
 
 def read(package: Path, paths: Iterable[Path]) -> dict[str, list[Definition] | None]:
     """Definitions by path; None for files that TypeScript finds errors of syntax in."""
-    said = subprocess.run(
-        ["node", str(SCRIPT), str(package.resolve())],
-        input="".join(f"{path}\n" for path in paths),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    found: dict[str, list[Definition] | None] = {}
-    for line in said.stdout.splitlines():
-        path, errors, rows = json.loads(line)
-        found[path] = None if errors else [Definition(*row) for row in rows]
-    return found
+    return node_oracle.read(SCRIPT, package, paths)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from indexer import Index, LineIndex, Symbol
+from indexer import Index, LineIndex, Symbol, word_at
 
 SIGNATURE_LINES = 12
 DOCUMENTATION_LINES = 40
@@ -50,7 +50,7 @@ class Hover:
 def hover(index: Index, path: str, offset: int) -> Hover | None:
     """The card about the name at an offset; None where the index knows no definition."""
     document = index.document(path)
-    name = name_at(document.text, offset) if document is not None else None
+    name = word_at(document.text, offset) if document is not None else None
     if document is None or name is None:
         return None
     start, end = name
@@ -77,20 +77,6 @@ def hover(index: Index, path: str, offset: int) -> Hover | None:
             f"{index.relative(target.path)}:{line}",
         )
     return None
-
-
-def name_at(text: bytes, offset: int) -> tuple[int, int] | None:
-    """The word that an offset is in, or at the end of."""
-    start, end = offset, offset
-    while start > 0 and _is_word(text[start - 1]):
-        start -= 1
-    while end < len(text) and _is_word(text[end]):
-        end += 1
-    return (start, end) if start < end else None
-
-
-def _is_word(byte: int) -> bool:
-    return byte >= 0x80 or byte in b"_$" or chr(byte).isalnum()
 
 
 def lines_of(index: Index, path: str) -> LineIndex | None:

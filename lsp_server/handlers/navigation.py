@@ -25,6 +25,7 @@ from indexer import (
     Target,
     folds,
     selections,
+    word_at,
 )
 from lsp_server.convert import offset_of, path_of, position_of, range_of, uri_of
 from lsp_server.features import navigation
@@ -167,7 +168,7 @@ def definition(connection: Connection, params: types.DefinitionParams) -> Any:
             for target in targets
             if (place := places.range(target.path, target.name_start, target.name_end)) is not None
         ]
-    word = navigation.name_at(document.text, offset)
+    word = word_at(document.text, offset)
     origin = range_of(document.line_index, *word, connection.encoding) if word else None
     return [link for target in targets if (link := _link(places, target, origin)) is not None]
 
