@@ -79,9 +79,11 @@ async def test_five_editors_share_one_host(bundle: Path, place: Path) -> None:
     clients = await asyncio.gather(*(opened(bundle, name=f"editor {n}") for n in range(5)))
     assert len(hosts(place)) == 1
     request, continuation = known(1)
-    results = await asyncio.gather(*(run(client, request) for client in clients))
+    # The first computes; those that come together may all miss what none has finished yet.
+    results = [await run(clients[0], request)]
+    results += await asyncio.gather(*(run(client, request) for client in clients[1:]))
     assert all(result.tokens == continuation for result in results)
-    assert sum(result.usage.reused for result in results) > 0, "they share what they begin with"
+    assert all(result.usage.reused > 0 for result in results[1:]), "they share what they begin with"
     for client in clients:
         await client.aclose()
 
