@@ -13,11 +13,12 @@ import numpy as np
 
 import indexer
 from indexer import Index, RecentSpan, Snippet
+from lsp_server.features.brackets import replaced_after
 from lsp_server.features.context import gather
 from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
 from lsp_server.features.model import Model
 from lsp_server.features.place import Place, can_complete, place_at, wants_multiline
-from lsp_server.features.postprocess import is_enough, postprocess, replaced_after
+from lsp_server.features.postprocess import is_enough, postprocess
 from lsp_server.features.prompt import Prompt, Span, render_prompt
 from lsp_server.features.syntax import keep_what_parses
 from lsp_server.settings import Settings

@@ -10,15 +10,33 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lsp_server.features.brackets import bracket_balance
 from lsp_server.features.place import Place, indent_of, opens_block
+from lsp_server.features.repetition import are_near, cut_repetition, surplus
 
 Filter = Callable[[str, Place], str]
 
 _MARKER = re.compile(r"<\|[a-z_]{2,24}\|>|<(?:PRE|SUF|MID|EOT)>|</?think>")
 _FENCE = re.compile(r"^(?:```|diff --git )", re.MULTILINE)
-_END_OF_LINE_REPEATS = re.compile(r"(.{3,}?)\1{5,}$|(.{10,}?)\2{3,}$")
-_OPEN = {"(": ")", "[": "]", "{": "}"}
-_CLOSE = {closer: opener for opener, closer in _OPEN.items()}
+_THOUGHT = re.compile(r"\A\s*<think>.*?(?:</think>\s*|\Z)", re.DOTALL)
+_PREAMBLE = re.compile(
+    r"\A\s*(?:sure|certainly|of course|okay|here(?:'s| is| are)|the (?:completed|missing)) "
+    r"?[^\n(){}=]*:[ \t]*\n\s*?(?=\S)",
+    re.IGNORECASE,
+)
+_FENCED = re.compile(r"\A\s*```[\w+#.-]*[ \t]*\n(.*?)(?:^[ \t]*```.*|\Z)", re.DOTALL | re.MULTILINE)
+# A comment, or nothing but it, that names a file: the head of the next file of a prompt.
+_FILE_HEADER = re.compile(
+    r"^[ \t]*(?:(?:#|//|--|/\*)[ \t]*)?(?:(?:file|path|filename):[ \t]*)?"
+    r"(?:[\w@-][\w.@-]*/)+[\w@-][\w.@-]*\.\w{1,5}[ \t]*(?:\*/)?[ \t]*$",
+    re.MULTILINE | re.IGNORECASE,
+)
+_PROSE = frozenset(("markdown", "restructuredtext", "latex", "plaintext"))
+# Lines of these may be nothing but a path.
+_PATHS = _PROSE | {"yaml", "toml", "json", "bash", "html", None}
+_ONLY_CLOSES = re.compile(r"[)\]};,]+|end[)\];,.]*|fi|done|esac")
+_NOISE = frozenset(("#", "//", "/*", "*/", "--", '"', "'", '"""', "'''", "`", "\\", "<!--", "-->"))
+_SHORT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +56,34 @@ def postprocess(text: str, place: Place) -> Filtered:
     return Filtered(text)
 
 
+def unwrap_answer(text: str, place: Place) -> str:
+    """Without what a chat model puts around code: thoughts, a sentence before it, a fence."""
+    text = _THOUGHT.sub("", text)
+    if place.language in _PROSE:
+        return text
+    text = _PREAMBLE.sub("", text)
+    fenced = _FENCED.match(text)
+    return fenced[1] if fenced else text
+
+
 def cut_at_markers(text: str, place: Place) -> str:
     """Stop at text that only a prompt or a chat has: control tokens, fences, diff headers."""
     match = _MARKER.search(text)
     text = text[: match.start()] if match else text
-    if place.language not in ("markdown", "restructuredtext"):
+    if place.language not in _PROSE:
         match = _FENCE.search(text)
         text = text[: match.start()] if match else text
+    return text
+
+
+def cut_at_file_header(text: str, place: Place) -> str:
+    """Stop where the model begins another file, as its prompts do: a line that is a path."""
+    if place.language in _PATHS:
+        return text
+    for match in _FILE_HEADER.finditer(text):
+        # What continues the cursor's line is part of its code.
+        if match.start() or not place.line_before.strip():
+            return text[: match.start()]
     return text
 
 
@@ -57,7 +96,7 @@ def cut_lines(text: str, place: Place) -> str:
 def cut_at_scope_end(text: str, place: Place) -> str:
     """Stop where the block ends: at a line that is less indented than the block's first.
 
-    A line of closing brackets still belongs to the block, unless it stands below already.
+    A line that only closes still belongs to the block, unless it stands below already.
     """
     if not place.multiline:
         return text
@@ -65,28 +104,18 @@ def cut_at_scope_end(text: str, place: Place) -> str:
     return "\n".join(lines[: _scope_end(lines, place)])
 
 
-def cut_repetition(text: str, place: Place) -> str:
-    """Stop before the model goes round in circles, within a line or over lines."""
-    kept: list[str] = []
-    for line in text.split("\n"):
-        if _END_OF_LINE_REPEATS.search(line):
-            break
-        kept.append(line)
-        surplus = _surplus(kept)
-        if surplus:
-            return "\n".join(kept[:-surplus])
-    return "\n".join(kept)
-
-
 def cut_at_text_below(text: str, place: Place) -> str:
-    """Stop where the suggestion begins to write what already stands below the cursor."""
+    """Stop where the suggestion begins to write what already stands below the cursor.
+
+    Long lines count as the same if they nearly are.
+    """
     below = place.line_below.strip()
     if len(below) < 3:
         return text
     lines = text.split("\n")
     for number, line in enumerate(lines):
         whole = place.line_before + line if number == 0 else line
-        if whole.strip() == below:
+        if are_near(whole.strip(), below, 0.05):
             return "\n".join(lines[:number])
     return text
 
@@ -124,14 +153,23 @@ def drop_double_space(text: str, place: Place) -> str:
 
 
 def drop_noise(text: str, place: Place) -> str:
-    """An empty comment, or a lone quote or comma, helps nobody."""
-    if text.strip() in ("#", "//", "/*", "*/", "--", '"', "'", '"""', "'''", "`", ",", ";", "\\"):
+    """An empty comment helps nobody, nor do a few signs that neither open nor close anything."""
+    code = text.strip()
+    if code in _NOISE:
         return ""
+    is_short = len(code) <= _SHORT and not any(sign.isalnum() or sign in "([{:" for sign in code)
+    if is_short and place.line_before.strip():
+        before = bracket_balance(place.line_before)
+        after = bracket_balance(place.line_before + code)
+        closes = sum(map(abs, after)) < sum(map(abs, before))
+        return text if closes else ""
     return text
 
 
 FILTERS: tuple[Filter, ...] = (
+    unwrap_answer,
     cut_at_markers,
+    cut_at_file_header,
     cut_lines,
     cut_at_scope_end,
     cut_repetition,
@@ -146,6 +184,7 @@ FILTERS: tuple[Filter, ...] = (
 
 def is_enough(text: str, place: Place) -> bool:
     """Whether what follows would be cut off anyway: then the model need not write it."""
+    text = unwrap_answer(text, place)
     if not place.multiline:
         return "\n" in text
     whole = text.split("\n")[:-1]
@@ -155,69 +194,7 @@ def is_enough(text: str, place: Place) -> bool:
     return (
         end < len(whole)
         or _scope_has_closed(whole, place)
-        or any(_surplus(whole[:count]) for count in range(1, len(whole) + 1))
-    )
-
-
-def replaced_after(text: str, place: Place) -> int:
-    """How many characters behind the cursor the suggestion replaces.
-
-    An editor closes brackets by itself, and a model that cannot see behind the cursor closes them
-    again. Among the ways to overlap the suggestion with the rest of the line, the longest that
-    leaves the brackets balanced wins.
-    """
-    after = place.line_after
-    if not after.strip() or "\n" in text:
-        return 0
-    ways = {size for size in range(1, len(after) + 1) if text.endswith(after[:size])}
-    closing = after.rstrip()
-    if _is_subsequence(closing, text):
-        ways.add(len(closing))
-    if not ways:
-        return 0
-    wanted = bracket_balance(place.line_before + after)
-    balanced = [
-        size
-        for size in sorted({0, *ways}, reverse=True)
-        if bracket_balance(place.line_before + text + after[size:]) == wanted
-    ]
-    return balanced[0] if balanced else max(ways)
-
-
-def unclosed(text: str) -> str:
-    """The closers of brackets that the text opens and leaves open, in the order of closing."""
-    stack: list[str] = []
-    for character in code_only(text):
-        if character in _OPEN:
-            stack.append(_OPEN[character])
-        elif stack and character == stack[-1]:
-            stack.pop()
-    return "".join(reversed(stack))
-
-
-def first_unmatched_closer(text: str) -> int | None:
-    """Where the text closes a bracket that it did not open."""
-    stack: list[str] = []
-    for place, character in enumerate(code_only(text)):
-        if character in _OPEN:
-            stack.append(character)
-        elif character in _CLOSE:
-            if not stack or stack[-1] != _CLOSE[character]:
-                return place
-            stack.pop()
-    return None
-
-
-def bracket_balance(text: str) -> tuple[int, ...]:
-    """Opened minus closed, for each kind of bracket."""
-    code = code_only(text)
-    return tuple(code.count(opener) - code.count(closer) for opener, closer in _OPEN.items())
-
-
-def code_only(text: str) -> str:
-    """The text with the insides of simple strings blanked, offsets unchanged."""
-    return re.sub(
-        r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'", lambda match: "_" * len(match[0]), text
+        or any(surplus(whole[:count]) for count in range(1, len(whole) + 1))
     )
 
 
@@ -251,30 +228,10 @@ def _base_indent(lines: list[str], place: Place) -> int:
 
 
 def _only_closes(line: str) -> bool:
-    code = line.strip()
-    return bool(code) and all(character in ")]};," for character in code)
+    return _ONLY_CLOSES.fullmatch(line.strip()) is not None
 
 
 def _reindent(line: str, tabs: bool, size: int) -> str:
     code = line.lstrip(" \t")
     width = indent_of(line, size)
     return ("\t" * (width // size) + " " * (width % size) if tabs else " " * width) + code
-
-
-def _surplus(lines: list[str]) -> int:
-    """How many of the last lines only say again what the lines before them say.
-
-    Two or more lines that repeat as a group, or the last of four that are alike.
-    """
-    said = [line.strip() for line in lines]
-    if len(said) >= 4 and said[-1] and len(set(said[-4:])) == 1:
-        return 3
-    for size in range(2, len(said) // 2 + 1):
-        if said[-size:] == said[-2 * size : -size] and sum(map(bool, said[-size:])) >= 2:
-            return size
-    return 0
-
-
-def _is_subsequence(short: str, long: str) -> bool:
-    rest = iter(long)
-    return all(character in rest for character in short)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from lsp_server.features.brackets import first_unmatched_closer, replaced_after, unclosed
 from lsp_server.features.edits import Edit, apply
 from lsp_server.features.place import Place
-from lsp_server.features.postprocess import first_unmatched_closer, replaced_after, unclosed
 
 # Of a larger document only the definitions around the cursor are parsed, and a definition that is
 # larger still is not: that would take longer than the model.

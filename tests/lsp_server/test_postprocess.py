@@ -6,16 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.features.place import can_complete, place_at, wants_multiline
-from lsp_server.features.postprocess import (
-    FILTERS,
+from lsp_server.features.brackets import (
     bracket_balance,
     first_unmatched_closer,
-    is_enough,
-    postprocess,
     replaced_after,
     unclosed,
 )
+from lsp_server.features.place import can_complete, place_at, wants_multiline
+from lsp_server.features.postprocess import FILTERS, is_enough, postprocess
+from lsp_server.features.repetition import are_near
 
 
 def check(around: str, model: str, multiline: bool | None = None, language: str = "python") -> str:
@@ -100,6 +99,28 @@ def test_spelt_control_tokens_and_fences_end_the_text() -> None:
     assert check("x = $0", "a <| b", language="fsharp") == "a <| b"
 
 
+def test_what_a_chat_model_puts_around_code_goes() -> None:
+    place = "def f():\n    $0"
+    assert check(place, "```python\nreturn 1\n```\nThis returns 1.") == "return 1"
+    assert check(place, "Sure, here is the code:\n\n```py\nreturn 1\n```") == "return 1"
+    assert check("x = $0", "Here's the missing part:\n1") == "1"
+    assert check("x = $0", "<think>\nIt wants a number.\n</think>\n\n1") == "1"
+    assert check("x = $0", "<think>It wants") == "<unwrap_answer>"
+    # Code may begin with such words.
+    assert check("$0", "sure = {a: 1}\n") == "sure = {a: 1}"
+    assert check(place, "here = x[1:]\n    return here") == "here = x[1:]\n    return here"
+
+
+def test_the_head_of_another_file_ends_the_text() -> None:
+    place = "def f():\n    $0"
+    assert check(place, "return 1\n\n# src/other.py\nimport os") == "return 1"
+    assert check(place, "return 1\n// File: lib/a/b.ts\n", language="typescript") == "return 1"
+    assert check("a = 1\n$0", "pkg/other_file.py\nimport os") == "<cut_at_file_header>"
+    # A path in code is code, and some files have nothing but paths.
+    assert check("x = a/$0", "b/c.py") == "b/c.py"
+    assert check("- a/b.md\n$0", "docs/c.md", language="markdown") == "docs/c.md"
+
+
 def test_a_block_ends_where_the_indentation_does() -> None:
     assert check("def f(a):\n    $0", "b = a\n    return b\n\ndef g():\n    pass") == (
         "b = a\n    return b"
@@ -123,6 +144,9 @@ def test_a_closing_bracket_belongs_to_its_block_unless_it_is_there() -> None:
     go = "func f() int {\n\t$0"
     assert check(go, "return 1\n}\n\nfunc g() {") == "return 1\n}"
     assert check(go + "\n}", "return 1\n}\n\nfunc g() {") == "return 1"
+    ruby = "def f\n  $0"
+    assert check(ruby, "1\nend\n\ndef g", multiline=True, language="ruby") == "1\nend"
+    assert check(ruby + "\nend", "1\nend", multiline=True, language="ruby") == "1"
 
 
 def test_going_round_in_circles_is_cut() -> None:
@@ -130,8 +154,12 @@ def test_going_round_in_circles_is_cut() -> None:
     assert check("def f():\n    $0", "a()\n    b()\n    a()\n    b()\n    a()") == ("a()\n    b()")
     assert check("def f():\n    $0", "a()\n" + "    a()\n" * 5) == "a()"
     assert check("x = '$0", "=" * 40) == "<cut_repetition>"
-    # Two alike lines are no circle.
+    counted = "".join(f"    assert_equal(compute({n}), expected)\n" for n in range(8))
+    assert check("def f():\n    $0", counted.lstrip()) == "assert_equal(compute(0), expected)"
+    # Two alike lines are no circle, nor are short ones with different names.
     assert check("def f():\n    $0", "a()\n    a()\n    b()") == "a()\n    a()\n    b()"
+    fields = "\n".join(f"    self.{name} = {name}" for name in "abcdef").lstrip()
+    assert check("def f():\n    $0", fields) == fields
 
 
 def test_what_stands_below_is_not_written_again() -> None:
@@ -140,6 +168,9 @@ def test_what_stands_below_is_not_written_again() -> None:
         "a = 1\n    b = 2"
     )
     assert check("x = f(\n    a,\n    $0\n    bcd,\n)", "bcd,") == "<cut_at_text_below>"
+    long = "assert result.status_code == 200, result"
+    assert check(f"x = 1\n$0\n{long}", long.replace("200", "201")) == "<cut_at_text_below>"
+    assert check("x = 1\n$0\nitem_1 = f(1)", "item_0 = f(0)") == "item_0 = f(0)"
     # A lone bracket below is no reason.
     assert check("x = f(\n    a,\n    $0\n)", "b)") == "b)"
 
@@ -163,9 +194,15 @@ def test_spaces() -> None:
     assert check("def f():\n    $0", "a()  \n    b()\n\n\n") == "a()\n    b()"
 
 
-@pytest.mark.parametrize("noise", ["", " ", "\t", "#", "  # ", "//", '"', ",", ";"])
+@pytest.mark.parametrize("noise", ["", " ", "\t", "#", "  # ", "//", '"', ",", ";", "),", "=="])
 def test_noise_is_not_shown(noise: str) -> None:
     assert check("x$0", noise).startswith("<")
+
+
+def test_a_few_signs_are_shown_where_they_close_something() -> None:
+    assert check("x = f(a[1$0", "])") == "])"
+    assert check("if f(a$0", "):") == "):"
+    assert check("x = f(a)$0", ")") == "<drop_noise>"
 
 
 # The rest of the line
@@ -244,6 +281,26 @@ def test_what_is_cut_early_is_cut_anyway(before: str, after: str, model: str) ->
         if is_enough(model[:end], place):
             assert postprocess(model[:end], place) == postprocess(model, place)
             break
+
+
+def _distance(one: str, other: str) -> int:
+    """Levenshtein's, the plain way."""
+    row = list(range(len(other) + 1))
+    for number, character in enumerate(one, 1):
+        last, row[0] = row[0], number
+        for at, against in enumerate(other, 1):
+            best = min(last + (character != against), row[at] + 1, row[at - 1] + 1)
+            last, row[at] = row[at], best
+    return row[-1]
+
+
+short = st.text(alphabet="ab", max_size=14)
+
+
+@given(short, short, st.sampled_from([0.05, 0.1, 0.3, 0.6]))
+def test_near_is_what_the_plain_distance_says(one: str, other: str, share: float) -> None:
+    allowed = int(max(len(one), len(other)) * share)
+    assert are_near(one, other, share) is (bool(one or other) and _distance(one, other) <= allowed)
 
 
 @given(st.text(alphabet="()[]{}a", max_size=12))
