@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.export.errors import ExportError
+from runtime.ops.expert_dispatch.pack import Quantized
 
 _INDEX = "model.safetensors.index.json"
 _SINGLE = "model.safetensors"
@@ -49,6 +50,15 @@ class Checkpoint:
                 if name in self.tensors:
                     raise ExportError(f"{name} is both in {self.tensors[name].file} and in {file}")
                 self.tensors[name] = info
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each tensor, by name."""
+        return {name: info.shape for name, info in self.tensors.items()}
+
+    def read_quantized(self, name: str, bits: int, block: int) -> Quantized | None:
+        """Return a matrix that is stored on a grid of `bits` and `block`; None if it is not."""
+        return None
 
     def read(self, name: str) -> NDArray[np.float32]:
         """Return a tensor as float32; BF16 and F16 convert without loss.

@@ -1,12 +1,14 @@
 """Builds an ONNX graph node by node, its weights streamed to a file beside it.
 
 The names of values are the names of the nodes that make them. The same calls give the same bytes.
+A graph is built in sections: a journal can give back those that an interrupted export had finished.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import onnx
@@ -24,6 +26,8 @@ PAGE = 4096
 VECTOR = 64
 
 Dimension = int | str
+# What a section's builder returns: anything that JSON gives back as it was.
+_Result = TypeVar("_Result")
 _TYPES = {
     np.dtype(np.float32): TensorProto.FLOAT,
     np.dtype(np.uint8): TensorProto.UINT8,
@@ -32,11 +36,32 @@ _TYPES = {
 }
 
 
+class WeightsWriter(Protocol):
+    """The file of weights, written from its beginning to its end."""
+
+    def write(self, data: bytes | memoryview, /) -> object: ...
+
+    def tell(self) -> int: ...
+
+
+class SectionJournal(Protocol):
+    """Remembers the sections of a graph whose weights are in the file already."""
+
+    def take(self, name: str) -> tuple[bytes, Any] | None:
+        """Return a finished section as given to `finish`; its weights are in the file."""
+        ...
+
+    def finish(self, name: str, fragment: bytes, result: Any) -> None:
+        """Keep a section, whose weights end where the file ends now."""
+        ...
+
+
 class GraphBuilder:
     """A graph under construction, and the open file of its weights."""
 
-    def __init__(self, weights: BinaryIO) -> None:
+    def __init__(self, weights: WeightsWriter, journal: SectionJournal | None = None) -> None:
         self._weights = weights
+        self._journal = journal
         self._nodes: list[onnx.NodeProto] = []
         self._inputs: list[onnx.ValueInfoProto] = []
         self._outputs: list[onnx.ValueInfoProto] = []
@@ -100,6 +125,43 @@ class GraphBuilder:
         self._nodes.append(made)
         return named[0]
 
+    def section(self, name: str, add: Callable[[], _Result]) -> _Result:
+        """Let `add` add a section of the graph, or take the section from the journal instead.
+
+        All that later sections need of it must be in its result, made of JSON's types: where the
+        journal has the section, `add` is not called.
+        """
+        if self._journal is None:
+            return add()
+        finished = self._journal.take(name)
+        if finished is not None:
+            fragment, result = finished
+            self._restore(onnx.ModelProto.FromString(fragment))
+            return result  # type: ignore[no-any-return]
+        before = len(self._nodes), len(self._inputs), len(self._outputs), len(self._initializers)
+        result = add()
+        self._journal.finish(name, self._fragment(*before), result)
+        return result
+
+    def _fragment(self, nodes: int, inputs: int, outputs: int, initializers: int) -> bytes:
+        """What was added since there were so many of each."""
+        graph = onnx.GraphProto(
+            node=self._nodes[nodes:],
+            input=self._inputs[inputs:],
+            output=self._outputs[outputs:],
+            initializer=list(self._initializers.values())[initializers:],
+        )
+        domains = [helper.make_opsetid(*domain) for domain in self._domains.items()]
+        model = onnx.ModelProto(graph=graph, opset_import=domains)
+        return bytes(model.SerializeToString(deterministic=True))
+
+    def _restore(self, fragment: onnx.ModelProto) -> None:
+        self._nodes.extend(fragment.graph.node)
+        self._inputs.extend(fragment.graph.input)
+        self._outputs.extend(fragment.graph.output)
+        self._initializers.update((tensor.name, tensor) for tensor in fragment.graph.initializer)
+        self._domains.update((opset.domain, opset.version) for opset in fragment.opset_import)
+
     def save(self, path: Path) -> None:
         """Write the graph. The weights file stays open."""
         initializers = list(self._initializers.values())
@@ -124,11 +186,11 @@ class GraphBuilder:
 class _Stream:
     """Lets a tensor be written in pieces and checks that they were as many bytes as promised."""
 
-    def __init__(self, file: BinaryIO, end: int) -> None:
+    def __init__(self, file: WeightsWriter, end: int) -> None:
         self._file = file
         self._end = end
 
-    def __enter__(self) -> BinaryIO:
+    def __enter__(self) -> WeightsWriter:
         return self._file
 
     def __exit__(self, kind: object, *rest: object) -> None:

@@ -7,7 +7,9 @@ positions only; a prefill asks for none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,14 +19,13 @@ from runtime.bundle import check_shape
 from runtime.config import ModelConfig
 from runtime.errors import BundleError
 from runtime.export.attention import AttentionInputs, AttentionNorms, attention
-from runtime.export.checkpoint import Checkpoint
 from runtime.export.errors import ExportError
 from runtime.export.graph import MICROSOFT, GraphBuilder
 from runtime.export.linear import Scheme, add_matrix, add_table, multiply, multiply_table
 from runtime.export.moe import mixture_of_experts, write_experts
 from runtime.export.norm import add_and_rms_norm, rms_norm
 from runtime.export.quantize import ErrorMeter
-from runtime.ops.expert_dispatch.pack import PANEL_ROWS
+from runtime.ops.expert_dispatch.pack import PANEL_ROWS, Quantized
 
 ARCHITECTURE = "Qwen3MoeForCausalLM"
 _EMBEDDING = "model.embed_tokens.weight"
@@ -137,26 +138,41 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def check_tensors(checkpoint: Checkpoint, config: ModelConfig) -> None:
-    """Raise ExportError unless the checkpoint has exactly the tensors of its config."""
-    shapes = tensor_shapes(config)
-    missing = sorted(set(shapes) - set(checkpoint.tensors))
-    if missing:
-        raise ExportError(f"the checkpoint lacks {len(missing)} tensors, first {missing[0]}")
-    # A tied head is stored by some tools all the same.
-    unknown = sorted(set(checkpoint.tensors) - set(shapes) - {_HEAD})
-    if unknown:
-        raise ExportError(f"the checkpoint has {len(unknown)} unknown tensors, first {unknown[0]}")
-    for name, shape in shapes.items():
-        found = checkpoint.tensors[name].shape
-        if found != shape:
-            raise ExportError(f"{name} has shape {list(found)}, config.json says {list(shape)}")
-
-
 class Tensors(Protocol):
     """Where a decoder's weights come from, by the names of `tensor_shapes`; as a rule a file."""
 
-    def read(self, name: str) -> NDArray[np.float32]: ...
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The shape of each tensor, by name; experts one by one, as Hugging Face stores them."""
+        ...
+
+    def read(self, name: str) -> NDArray[np.float32]:
+        """Return a tensor. Raises ExportError where it is missing, damaged or not finite."""
+        ...
+
+    def read_quantized(self, name: str, bits: int, block: int) -> Quantized | None:
+        """Return a matrix [1, N, K] of `bits` with a scale for each `block` columns.
+
+        None unless it is stored on such a grid, so that what is returned is exactly what `read`
+        returns: nothing is rounded anew.
+        """
+        ...
+
+
+def check_tensors(tensors: Tensors, config: ModelConfig) -> None:
+    """Raise ExportError unless the checkpoint has exactly the tensors of its config."""
+    shapes, stored = tensor_shapes(config), tensors.shapes
+    missing = sorted(set(shapes) - set(stored))
+    if missing:
+        raise ExportError(f"the checkpoint lacks {len(missing)} tensors, first {missing[0]}")
+    # A tied head is stored by some tools all the same.
+    unknown = sorted(set(stored) - set(shapes) - {_HEAD})
+    if unknown:
+        raise ExportError(f"the checkpoint has {len(unknown)} unknown tensors, first {unknown[0]}")
+    for name, shape in shapes.items():
+        found = stored[name]
+        if found != shape:
+            raise ExportError(f"{name} has shape {list(found)}, config.json says {list(shape)}")
 
 
 class Decoder:
@@ -177,21 +193,37 @@ class Decoder:
         self._schemes = schemes
 
     def build(self) -> dict[str, Any]:
-        """Build the graph; return the relative rms error of the weights, part by part."""
+        """Build the graph, section by section; return the relative rms error of the weights."""
         graph, config = self._graph, self._config
-        ids = graph.input("input_ids", np.int64, [1, "tokens"])
-        self._logits_at = graph.input("logits_at", np.int64, ["positions"])
-        self._cancel = graph.input("cancel", np.int64, [1])
-        self._shared = AttentionInputs.declare(graph, config, self._context, self._cancel)
-        embedding_meter = ErrorMeter()
-        x, residual = self._embed(ids, embedding_meter), ""
+        first = graph.section("embedding", self._begin)
+        self._shared = AttentionInputs(**first["shared"])
+        self._logits_at, self._cancel = first["logits_at"], self._shared.cancel
+        x, residual = first["x"], ""
         layers = []
         for layer in range(config.num_hidden_layers):
-            meters = {"projections": ErrorMeter(), "experts": ErrorMeter()}
-            x, residual = self._layer(layer, x, residual, meters)
-            layers.append({name: meter.relative_rms() for name, meter in meters.items()})
-        self._head(x, residual, embedding_meter)
-        return {"embedding": embedding_meter.relative_rms(), "layers": layers}
+            add_layer = functools.partial(self._layer_section, layer, x, residual)
+            made = graph.section(f"layer.{layer}", add_layer)
+            x, residual = made["x"], made["residual"]
+            layers.append(made["error"])
+        meter = ErrorMeter(**first["error"])
+        embedding = graph.section("head", lambda: self._head(x, residual, meter))
+        return {"embedding": embedding, "layers": layers}
+
+    def _begin(self) -> dict[str, Any]:
+        """Declare the inputs and add the embedding."""
+        graph, meter = self._graph, ErrorMeter()
+        ids = graph.input("input_ids", np.int64, [1, "tokens"])
+        logits_at = graph.input("logits_at", np.int64, ["positions"])
+        cancel = graph.input("cancel", np.int64, [1])
+        shared = AttentionInputs.declare(graph, self._config, self._context, cancel)
+        x = self._embed(ids, meter)
+        return {"x": x, "logits_at": logits_at, "shared": asdict(shared), "error": asdict(meter)}
+
+    def _layer_section(self, layer: int, x: str, residual: str) -> dict[str, Any]:
+        meters = {"projections": ErrorMeter(), "experts": ErrorMeter()}
+        x, residual = self._layer(layer, x, residual, meters)
+        error = {name: meter.relative_rms() for name, meter in meters.items()}
+        return {"x": x, "residual": residual, "error": error}
 
     def _embed(self, ids: str, meter: ErrorMeter) -> str:
         scheme, config = self._schemes.embedding, self._config
@@ -268,7 +300,8 @@ class Decoder:
     def _wanted_positions(self, name: str, x: str) -> str:
         return self._graph.node("Gather", [x, self._logits_at], name, axis=1)
 
-    def _head(self, x: str, residual: str, meter: ErrorMeter) -> None:
+    def _head(self, x: str, residual: str, meter: ErrorMeter) -> float:
+        """Add the head; return the relative rms error of embedding and head together."""
         graph, config, scheme = self._graph, self._config, self._schemes.embedding
         weight = self._tensors.read(_FINAL_NORM)
         x, _ = add_and_rms_norm(graph, "final_norm", x, residual, weight, config.rms_norm_eps)
@@ -282,6 +315,7 @@ class Decoder:
             self._write_matrix("head", _HEAD, scheme, meter)
             multiply(graph, ["logits"], x, ["head"], config.hidden_size, scheme)
         graph.output("logits", np.float32, [1, "positions", config.vocab_size])
+        return meter.relative_rms()
 
     def _read(self, layer: int, name: str) -> NDArray[np.float32]:
         return self._tensors.read(f"model.layers.{layer}.{name}.weight")
