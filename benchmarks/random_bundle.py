@@ -30,7 +30,7 @@ from runtime.errors import EngineError
 from runtime.export.graph import PAGE
 from runtime.export.linear import Scheme, add_matrix, add_table
 from runtime.export.moe import write_packed
-from runtime.export.quantize import ErrorMeter, quantize_matrix
+from runtime.export.quantize import ErrorMeter, quantize_matrix, round_plainly
 from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, read_config, tensor_shapes
 from runtime.export.write import Options, write_bundle
 from runtime.ops.expert_dispatch.pack import PANEL_ROWS, pack_down, pack_gate_up, quantize
@@ -102,7 +102,15 @@ class RandomDecoder(Decoder):
         rows, columns = self._tensors.shapes[source]
         piece = self._tensors.matrix(min(rows, REPEATED_ROWS), columns)
         if scheme.bits == 32:
-            add_matrix(self._graph, name, np.resize(piece, (rows, columns)), scheme, meter)
+            weight = np.resize(piece, (rows, columns))
+            add_matrix(
+                self._graph,
+                name,
+                weight,
+                scheme,
+                meter,
+                lambda _, part: round_plainly(part, scheme),
+            )
             return
         packed = pack(quantize(piece[None], scheme.bits, scheme.block))
         width = panel_bytes(columns, scheme.bits, scheme.block)

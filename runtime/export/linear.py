@@ -6,6 +6,7 @@ is the head too keeps the layout of ONNX Runtime's `MatMulNBits`, whose rows can
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.export.graph import MICROSOFT, PAGE, GraphBuilder
-from runtime.export.quantize import ErrorMeter, quantize_matrix, round_to_plain_grid
+from runtime.export.quantize import ErrorMeter, quantize_matrix
 from runtime.ops import DOMAIN
 from runtime.ops.expert_dispatch.pack import PANEL_ROWS, Quantized
 from runtime.ops.linear.pack import Attributes, pack, panel_bytes
@@ -27,9 +28,8 @@ _ROWS_AT_ONCE = 4096
 class Scheme:
     """How weights are stored: 4 or 8 bits, one scale for `block` columns, or 32 for float32.
 
-    `searched` lets the experts' int4 scales be searched for the least error; otherwise they are
-    those of the plain grid, as always for matrices. A checkpoint that was trained on the plain
-    grid is best left on it.
+    `searched` lets int4 scales be searched for the least error; otherwise they are those of the
+    plain grid. A checkpoint that was trained on the plain grid is best left on it.
     """
 
     bits: int
@@ -86,8 +86,17 @@ def multiply_table(
     )
 
 
+# (first row, rows of a matrix) -> the same rows, quantized
+RoundRows = Callable[[int, NDArray[np.float32]], Quantized]
+
+
 def add_matrix(
-    graph: GraphBuilder, name: str, weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter
+    graph: GraphBuilder,
+    name: str,
+    weight: NDArray[np.float32],
+    scheme: Scheme,
+    meter: ErrorMeter,
+    round_rows: RoundRows,
 ) -> None:
     """Write a matrix [rows, columns], rows a multiple of 16, as the weight `name`.weight."""
     if scheme.bits == 32:
@@ -98,9 +107,7 @@ def add_matrix(
     with graph.stream(f"{name}.weight", np.dtype(np.uint8), shape, PAGE) as file:
         for start in range(0, rows, _ROWS_AT_ONCE):
             part = weight[start : start + _ROWS_AT_ONCE]
-            steps, scales = round_to_plain_grid(part, scheme.bits, scheme.block)
-            halves = scales.astype(np.float16)
-            quantized = Quantized(steps[None], halves[None], scheme.bits, scheme.block)
+            quantized = round_rows(start, part)
             meter.add(part, quantized.dequantize()[0])
             file.write(pack(quantized).data)
 

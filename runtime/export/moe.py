@@ -11,26 +11,24 @@ from numpy.typing import NDArray
 from runtime.config import ModelConfig
 from runtime.export.graph import MICROSOFT, PAGE, GraphBuilder
 from runtime.export.linear import Scheme
-from runtime.export.quantize import ErrorMeter, round_to_plain_grid
+from runtime.export.quantize import ErrorMeter
 from runtime.ops import DOMAIN
 from runtime.ops.expert_dispatch.pack import (
     Attributes,
     Quantized,
     pack_down,
     pack_gate_up,
-    quantize,
 )
 
-# (expert, "gate" | "up" | "down") -> its matrix [out, in]
-ReadExpert = Callable[[int, str], NDArray[np.float32]]
+# (expert, "gate" | "up" | "down") -> its matrix [out, in], and that matrix [1, out, in] quantized
+RoundExpert = Callable[[int, str], tuple[NDArray[np.float32], Quantized]]
 
 
 def write_experts(
     graph: GraphBuilder,
     name: str,
-    read_expert: ReadExpert,
+    round_expert: RoundExpert,
     config: ModelConfig,
-    scheme: Scheme,
     meter: ErrorMeter,
 ) -> None:
     """Write a layer's experts as `name`.gate_up and `name`.down, uint8 [experts, bytes].
@@ -38,12 +36,16 @@ def write_experts(
     They are read, quantized and written one after the other.
     """
 
+    def rounded(expert: int, part: str) -> Quantized:
+        weight, quantized = round_expert(expert, part)
+        meter.add(weight, quantized.dequantize()[0])
+        return quantized
+
     def gate_up(expert: int) -> NDArray[np.uint8]:
-        gate, up = (_round(read_expert(expert, part), scheme, meter) for part in ("gate", "up"))
-        return pack_gate_up(gate, up)
+        return pack_gate_up(rounded(expert, "gate"), rounded(expert, "up"))
 
     def down(expert: int) -> NDArray[np.uint8]:
-        return pack_down(_round(read_expert(expert, "down"), scheme, meter))
+        return pack_down(rounded(expert, "down"))
 
     write_packed(graph, f"{name}.gate_up", gate_up, config.num_experts)
     write_packed(graph, f"{name}.down", down, config.num_experts)
@@ -87,14 +89,3 @@ def mixture_of_experts(
     inputs = [x, logits, f"{name}.gate_up", f"{name}.down", cancel]
     numbers: dict[str, Any] = attributes.as_dict()
     return graph.node("ExpertDispatch", inputs, name, domain=DOMAIN, **numbers)
-
-
-def _round(weight: NDArray[np.float32], scheme: Scheme, meter: ErrorMeter) -> Quantized:
-    if scheme.bits == 4 and not scheme.searched:
-        steps, scales = round_to_plain_grid(weight, scheme.bits, scheme.block)
-        halves = scales.astype(np.float16)
-        quantized = Quantized(steps[None], halves[None], scheme.bits, scheme.block)
-    else:
-        quantized = quantize(weight[None], scheme.bits, scheme.block)
-    meter.add(weight, quantized.dequantize()[0])
-    return quantized

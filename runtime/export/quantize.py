@@ -1,14 +1,49 @@
-"""Block-wise symmetric quantization of the dense matrices, in the layout of `MatMulNBits`.
+"""Block-wise symmetric quantization: which grid, and what it changed.
 
-Experts have a layout of their own: `runtime.ops.expert_dispatch.pack`.
+`Rounding` decides the values of all matrices that our operators read; `quantize_matrix` serves
+tables whose rows are looked up, in the layout of ONNX Runtime's `MatMulNBits`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.ops.expert_dispatch.pack import Quantized, quantize
+
+if TYPE_CHECKING:
+    from runtime.export.linear import Scheme
+
+
+class Rounding(Protocol):
+    """Chooses the quantized values of matrices, one after the other in the order of the graph."""
+
+    def round(
+        self, source: str, start: int, weight: NDArray[np.float32], scheme: Scheme
+    ) -> Quantized:
+        """Return [1, rows, columns] for `weight`, the rows from `start` on of tensor `source`."""
+        ...
+
+
+class PlainRounding:
+    """Rounds each weight by itself; what the model computes plays no part."""
+
+    def round(
+        self, source: str, start: int, weight: NDArray[np.float32], scheme: Scheme
+    ) -> Quantized:
+        return round_plainly(weight, scheme)
+
+
+def round_plainly(weight: NDArray[np.float32], scheme: Scheme) -> Quantized:
+    """Return [1, rows, columns]: int4 scales searched or those of the plain grid, as asked."""
+    if scheme.bits != 4 or scheme.searched:
+        return quantize(weight[None], scheme.bits, scheme.block)
+    steps, scales = round_to_plain_grid(weight, scheme.bits, scheme.block)
+    halves = scales.astype(np.float16)
+    return Quantized(steps[None], halves[None], scheme.bits, scheme.block)
 
 
 @dataclass(frozen=True, slots=True)

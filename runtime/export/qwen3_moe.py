@@ -24,7 +24,7 @@ from runtime.export.graph import MICROSOFT, GraphBuilder
 from runtime.export.linear import Scheme, add_matrix, add_table, multiply, multiply_table
 from runtime.export.moe import mixture_of_experts, write_experts
 from runtime.export.norm import add_and_rms_norm, rms_norm
-from runtime.export.quantize import ErrorMeter
+from runtime.export.quantize import ErrorMeter, PlainRounding, Rounding
 from runtime.ops.expert_dispatch.pack import PANEL_ROWS, Quantized
 
 ARCHITECTURE = "Qwen3MoeForCausalLM"
@@ -185,12 +185,14 @@ class Decoder:
         config: ModelConfig,
         context: int,
         schemes: Schemes,
+        rounding: Rounding | None = None,
     ) -> None:
         self._graph = graph
         self._tensors = tensors
         self._config = config
         self._context = context
         self._schemes = schemes
+        self._rounding = rounding or PlainRounding()
 
     def build(self) -> dict[str, Any]:
         """Build the graph, section by section; return the relative rms error of the weights."""
@@ -281,14 +283,19 @@ class Decoder:
         add_table(self._graph, name, weight, self._schemes.embedding, meter)
 
     def _write_matrix(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
-        add_matrix(self._graph, name, self._tensors.read(source), scheme, meter)
+        def round_rows(start: int, weight: NDArray[np.float32]) -> Quantized:
+            return self._rounding.round(source, start, weight, scheme)
+
+        weight = self._tensors.read(source)
+        add_matrix(self._graph, name, weight, scheme, meter, round_rows)
 
     def _write_experts(self, layer: int, name: str, meter: ErrorMeter) -> None:
-        def read_expert(expert: int, part: str) -> NDArray[np.float32]:
-            return self._read(layer, f"mlp.experts.{expert}.{part}_proj")
+        def round_expert(expert: int, part: str) -> tuple[NDArray[np.float32], Quantized]:
+            source = f"model.layers.{layer}.mlp.experts.{expert}.{part}_proj.weight"
+            weight = self._tensors.read(source)
+            return weight, self._rounding.round(source, 0, weight, self._schemes.experts)
 
-        scheme = self._schemes.experts
-        write_experts(self._graph, name, read_expert, self._config, scheme, meter)
+        write_experts(self._graph, name, round_expert, self._config, meter)
 
     def _norm(self, name: str, x: str, residual: str, layer: int, source: str) -> tuple[str, str]:
         """Normalize `x` plus the residual, if there is any; return that and the new residual."""
