@@ -15,6 +15,7 @@ from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
 from indexer.structure import Fold, folds, selections, word_at
+from indexer.syntax_at import SyntaxAt
 from indexer.watch import Watcher
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Snippet",
     "Status",
     "Symbol",
+    "SyntaxAt",
     "Target",
     "Verdict",
     "Watcher",

@@ -32,6 +32,7 @@ from indexer.repository_map import repository_map
 from indexer.secrets import mask_ranges, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
 from indexer.symbol_search import SymbolSearch
+from indexer.syntax_at import SyntaxAt, syntax_at
 from indexer.tables import Tables
 from indexer.unknown import Unknown, UnknownName
 from indexer.visible import PLACEHOLDER, Visible
@@ -293,6 +294,14 @@ class Index:
             return ()
         navigator = Navigator(self._repository, self._documents.get)
         return Unknown(navigator.meanings, self._table).names(overlay)
+
+    def syntax_at(self, path: str, offset: int) -> SyntaxAt | None:
+        """What the tree of an open document says of a place; None where there is no tree."""
+        document = self._documents.get(path)
+        tree = document.tree if document is not None else None
+        if document is None or tree is None or not 0 <= offset <= len(document.text):
+            return None
+        return syntax_at(tree.root_node, document.text, offset)
 
     def _overlay(self, path: str, offset: int, inserted: bytes) -> Overlay | None:
         """An open document with a text inserted; None if it has no grammar or is no such place."""
