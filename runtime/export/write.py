@@ -15,11 +15,11 @@ from typing import Any
 from runtime.bundle import FORMAT_VERSION, MANIFEST, MODEL, TOKENIZER, WEIGHTS, Bundle
 from runtime.config import ModelConfig
 from runtime.errors import BundleError
-from runtime.export.checkpoint import Checkpoint
 from runtime.export.errors import ExportError
 from runtime.export.graph import GraphBuilder
 from runtime.export.linear import Scheme
 from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, check_tensors, read_config
+from runtime.export.sources import Checkpoint
 from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
 from runtime.ops.linear.pack import LAYOUT_VERSION as LINEAR_LAYOUT
 from runtime.ops.paged_attention import LAYOUT_VERSION as CACHE_LAYOUT

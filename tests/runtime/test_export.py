@@ -81,7 +81,7 @@ def test_packed_experts_begin_at_a_page_and_hold_the_weights() -> None:
     gate, up = unpack_gate_up(packed, 32, 32, 64)
     packed = np.frombuffer(data, np.uint8, down_length, down_offset).reshape(4, -1)
     down = unpack_down(packed, 32, 32, 32)
-    from runtime.export.checkpoint import Checkpoint
+    from runtime.export.sources import Checkpoint
 
     checkpoint = Checkpoint(CHECKPOINTS / "tied")
     for expert in range(4):
@@ -186,7 +186,7 @@ REFUSED_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"attention_bias": True}, "biases in attention"),
     ({"use_sliding_window": True}, "sliding-window attention"),
     ({"hidden_act": "gelu"}, "activation 'gelu'"),
-    ({"quantization_config": {"quant_method": "fp8"}}, "an already quantized checkpoint"),
+    ({"quantization_config": {"quant_method": "exl2"}}, "is quantized by .exl2.; FP8"),
     ({"hidden_size": None}, "hidden_size must be of type int, not None"),
     ({"hidden_size": "32"}, "hidden_size must be of type int, not '32'"),
     ({"norm_topk_prob": 1}, "norm_topk_prob must be of type bool"),

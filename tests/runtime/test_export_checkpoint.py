@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from runtime.export.checkpoint import Checkpoint
 from runtime.export.errors import ExportError
+from runtime.export.sources import Checkpoint
 from tests.runtime.checkpoints import safetensors, write_checkpoint
 from tests.runtime.fixture_bundles import CHECKPOINTS
 
@@ -58,7 +58,7 @@ def test_the_safetensors_library_reads_the_same() -> None:
                 wanted = tensors.get_tensor(name).astype(np.float32)
                 np.testing.assert_array_equal(checkpoint.read(name), wanted)
                 seen.add(name)
-    assert seen == set(checkpoint.tensors)
+    assert seen == set(checkpoint.shapes)
 
 
 def test_not_a_directory(tmp_path: Path) -> None:
@@ -81,6 +81,8 @@ def test_a_malformed_config(tmp_path: Path, text: str, message: str) -> None:
 def test_pickles_are_not_read(tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "c")
     (path / "model.safetensors").rename(path / "pytorch_model.bin")
+    check_refused(path, "pytorch_model.bin is a pickle, which can run any program when it is read")
+    (path / "pytorch_model.bin").unlink()
     check_refused(path, "other formats, such as pickles, are not read")
 
 
@@ -123,7 +125,7 @@ def test_a_tensor_in_two_files(tmp_path: Path) -> None:
         ({"dtype": ["F32"], "shape": [6], "data_offsets": [0, 24]}, "w has a malformed entry"),
         ({"dtype": "F32", "shape": [6]}, "w has a malformed entry"),
         ([], "w has a malformed entry"),
-        ({"dtype": "F\n2", "shape": [6], "data_offsets": [0, 24]}, "w is 'F"),
+        ({"dtype": "F\n2", "shape": [6], "data_offsets": [0, 24]}, "w is of the unknown type 'F"),
     ],
 )
 def test_a_malformed_entry(tmp_path: Path, entry: Any, message: str) -> None:
@@ -141,8 +143,8 @@ def test_a_name_that_is_none(tmp_path: Path) -> None:
         (b"", "is cut off or is no safetensors file"),
         (b"\x00" * 7, "is cut off or is no safetensors file"),
         (b"\xff" * 100, "is cut off or is no safetensors file"),
-        ((4).to_bytes(8, "little") + b"nope", "has a malformed header"),
-        ((2).to_bytes(8, "little") + b"[]", "has a malformed header: it must be a JSON object"),
+        ((4).to_bytes(8, "little") + b"nope", "the header is not JSON"),
+        ((2).to_bytes(8, "little") + b"[]", "the header must hold a JSON object"),
         (safetensors({"w": MATRIX})[:-1], "the file is cut off or damaged"),
     ],
 )
@@ -162,7 +164,7 @@ def test_any_damage_is_refused_in_words(
     path = with_file(tmp_path_factory.mktemp("c") / "c", bytes(content))
     with contextlib.suppress(ExportError):
         checkpoint = Checkpoint(path)
-        for name in checkpoint.tensors:
+        for name in checkpoint.shapes:
             checkpoint.read(name)
 
 
