@@ -70,7 +70,8 @@ def build_engine(bundle: Bundle, config: EngineConfig) -> Engine:
     prompt_format = PromptFormat.from_manifest(bundle.prompt_format, tokenizer)
     mixture = MixtureTable.from_manifest(bundle.memory)
     runner = OrtModelRunner.load(bundle, config)
-    memory = RepositoryMemory(runner.vocab_size) if config.use_memory else None
+    vocab_size = min(runner.vocab_size, tokenizer.vocab_size)
+    memory = RepositoryMemory(vocab_size) if config.use_memory else None
     return Engine(runner, tokenizer, config, memory, mixture, prompt_format.stop_ids)
 
 

@@ -41,7 +41,7 @@ class LocalDriver(EngineDriver):
 
     @property
     def vocab_size(self) -> int:
-        return self._engine.runner.vocab_size
+        return self._engine.vocab_size
 
     @property
     def max_context(self) -> int:

@@ -83,6 +83,8 @@ class Engine:
         self._stores: dict[str, RepositoryMemory] = {} if memory is None else {"": memory}
         self.mixture = mixture if mixture is not None else MixtureTable()
         self._stop_ids = frozenset(stop_ids)
+        # Models are padded to more rows than there are tokens; those are never chosen.
+        self.vocab_size = min(runner.vocab_size, tokenizer.vocab_size)
         self._clock = clock
         blocks = BlockManager(runner.num_blocks, runner.block_size)
         self._drafter = Drafter(config.max_draft, StepCosts(runner.step_costs))
@@ -261,9 +263,9 @@ class Engine:
                 f"the prompt has {len(prompt)} tokens and the model's context holds {limit}, "
                 "one of them for the answer; shorten the prompt"
             )
-        if prompt.min() < 0 or prompt.max() >= self.runner.vocab_size:
+        if prompt.min() < 0 or prompt.max() >= self.vocab_size:
             raise ValueError(
-                f"the prompt names a token outside of 0..{self.runner.vocab_size - 1}; "
+                f"the prompt names a token outside of 0..{self.vocab_size - 1}; "
                 "it was made with another tokenizer"
             )
         max_length = min(len(prompt) + request.sampling.max_tokens, limit)
@@ -343,7 +345,7 @@ class Engine:
             sequence.matcher.extend(token)
 
     def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> Choice:
-        mixed = Mixed.of(logits, sequence.matcher, self.mixture)
+        mixed = Mixed.of(logits[: self.vocab_size], sequence.matcher, self.mixture)
         if not np.isfinite(mixed.log_normalizer):
             raise ValueError("the model returned logits that are not finite")
         sampling = sequence.request.sampling

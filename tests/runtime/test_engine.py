@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from runtime.engine import MAX_RESULTS
 from runtime.errors import EngineBusy, PromptTooLong
 from runtime.model_runner import Chunk
 from runtime.sequence import Request, Usage
+from tests.support.byte_tokenizer import ByteTokenizer
 from tests.support.schedule import TracedEngine, request
 from tests.support.scripted_runner import ScriptedRunner, noise, spelling
 
@@ -44,6 +46,44 @@ decode a | finish a (stop)\
     result = engine.result(0)
     assert (result.text, result.finish_reason) == ("ok", "stop")
     assert result.usage == Usage(prompt=15, reused=0, computed=17, generated=3)
+
+
+@given(
+    seed=st.integers(0, 1000),
+    temperature=st.sampled_from([0.0, 0.7, 5.0]),
+    forced=st.sampled_from(["", "ab"]),
+)
+@settings(max_examples=30, deadline=None)
+def test_rows_past_the_tokenizer_are_never_chosen(
+    seed: int, temperature: float, forced: str
+) -> None:
+    """Models are padded: here to 64 rows more, each far likelier than any token."""
+    known, rows = ByteTokenizer.vocab_size, ByteTokenizer.vocab_size + 64
+
+    def logits(context: Sequence[int]) -> NDArray[np.float32]:
+        row = noise(seed, vocab_size=rows)(context)
+        row[known:] += 1000
+        return row
+
+    options: dict[str, object] = {"max_tokens": 24, "temperature": temperature, "start": forced}
+    padded = TracedEngine(ScriptedRunner(logits, vocab_size=rows))
+    plain = TracedEngine(ScriptedRunner(lambda context: logits(context)[:known]))
+    results = []
+    for engine in (padded, plain):
+        engine.add(request("prompt ", logprobs=True, **options))
+        engine.run_to_end()
+        results.append(engine.result(0))
+    assert max(results[0].tokens) < known
+    # As if the rows were not there, probabilities included.
+    assert results[0].tokens == results[1].tokens
+    assert results[0].logprobs == results[1].logprobs
+
+
+def test_a_prompt_with_an_id_past_the_tokenizer_is_refused() -> None:
+    rows = ByteTokenizer.vocab_size + 64
+    engine = TracedEngine(ScriptedRunner(noise(vocab_size=rows), vocab_size=rows))
+    with pytest.raises(ValueError, match=r"outside of 0\.\.256"):
+        engine.add(Request((rows - 1,)))
 
 
 def test_shared_prefix_is_not_computed_again() -> None:

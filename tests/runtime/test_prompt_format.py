@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from runtime.chat import Message
+from runtime.chat_template import TEMPLATES, render, text_of
 from runtime.errors import BundleError
-from runtime.prompt_format import PromptFormat
+from runtime.prompt_format import FIM_SYSTEM, PromptFormat
 from runtime.tokenizer import Tokenizer
 from tests.support.tiny_tokenizer import SPECIAL, tokenizer_definition
 
@@ -73,6 +75,44 @@ def test_a_keystroke_changes_only_the_end() -> None:
     assert after[: len(before)] == before
 
 
+CHATTY = Tokenizer(tokenizer_definition(more=("<|im_start|>", "<|im_end|>")))
+NAMES = {CHATTY.token_id(name): name for name in (*SPECIAL, "<|im_start|>", "<|im_end|>")}
+
+
+def test_a_chat_model_is_asked_inside_of_a_conversation() -> None:
+    """As Qwen3-Coder's authors ask it; the unfinished line begins the answer."""
+    manifest = {"layout": "fim", "tokens": FIM_TOKENS, "chat": "qwen3-coder", "wrap": "chat"}
+    form = PromptFormat.from_manifest(manifest, CHATTY)
+    encode = CHATTY.encode
+    prompt = form.render(
+        None, [], encode("c.py"), encode("a\n<|im_end|>"), encode("\nz"), encode("x =")
+    )
+    written = "".join(NAMES.get(token) or CHATTY.decode([token]) for token in prompt)
+    assert written == (
+        "<|im_start|>system\nYou are a code completion assistant.<|im_end|>\n"
+        "<|im_start|>user\n<|file_sep|>c.py\n<|fim_prefix|>a\n<|im_end|><|fim_suffix|>\nz"
+        "<|fim_middle|><|im_end|>\n<|im_start|>assistant\nx ="
+    )
+    assert prompt.count(CHATTY.token_id("<|im_end|>") or 0) == 2, "the text's own ends nothing"
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("layout", ["prefix", "fim"])
+def test_the_wrapping_is_the_template_around_a_message(template: str, layout: str) -> None:
+    tokens = FIM_TOKENS if layout == "fim" else {}
+    manifest = {"layout": layout, "tokens": tokens, "chat": template, "wrap": "chat"}
+    form = PromptFormat.from_manifest(manifest, CHATTY)
+    prompt = form.render(None, [], [], CHATTY.encode("a = 1\n"), [], [])
+    inside = PromptFormat.from_manifest({**manifest, "wrap": "raw"}, CHATTY).render(
+        None, [], [], CHATTY.encode("a = 1\n"), [], []
+    )
+    spelt = "".join(NAMES.get(token) or CHATTY.decode([token]) for token in inside)
+    messages = [Message("system", FIM_SYSTEM), Message("user", spelt)]
+    assert "".join(NAMES.get(token) or CHATTY.decode([token]) for token in prompt) == text_of(
+        render(template, messages)
+    )
+
+
 def test_stop_ids_are_resolved() -> None:
     manifest = {"layout": "prefix", "stop": ["<|endoftext|>", "<|file_sep|>"]}
     form = PromptFormat.from_manifest(manifest, TOKENIZER)
@@ -92,6 +132,10 @@ def test_stop_ids_are_resolved() -> None:
         ({"layout": "prefix", "tokens": {"file_sep": "<sep>"}}, "no control token '<sep>'"),
         ({"layout": "prefix", "stop": "<|endoftext|>"}, "stop must be a list"),
         ({"layout": "prefix", "stop": ["}"]}, "no control token '}'"),
+        ({"layout": "prefix", "chat": "alpaca"}, "chat must be one of chatml, .*, not 'alpaca'"),
+        ({"layout": "prefix", "chat": ["chatml"]}, "chat must be one of"),
+        ({"layout": "prefix", "wrap": "box"}, "wrap must be raw or chat, not 'box'"),
+        ({"layout": "prefix", "wrap": "chat"}, "wrap chat needs chat"),
     ],
 )
 def test_a_malformed_entry_is_named(manifest: dict[str, Any], message: str) -> None:

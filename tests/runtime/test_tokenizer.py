@@ -10,10 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.errors import BundleError
-from runtime.tokenizer import IncrementalDecoder, Tokenizer
+from runtime.tokenizer import IncrementalDecoder, Tokenizer, byte_alphabet
 from tests.support.tiny_tokenizer import SPECIAL, UNMARKED, tokenizer_definition
 
 TOKENIZER = Tokenizer(tokenizer_definition(merges=("d e", "de f", "Ã ©")))
+# Its merges join the last byte of one character to the first of the next.
+LETTERS = byte_alphabet()
+CUTTING = Tokenizer(
+    tokenizer_definition(
+        merges=tuple(
+            f"{LETTERS[one.encode()[-1]]} {LETTERS[other.encode()[0]]}"
+            for one, other in ("é文", "文字", "字é", "aé", "🎉☃", "☃🎉")
+        )
+    )
+)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SPELLINGS = st.sampled_from([*SPECIAL, *UNMARKED])
 
@@ -72,6 +82,36 @@ def test_incremental_decoding_equals_decoding_at_once(tokens: list[int]) -> None
     decoder = IncrementalDecoder(TOKENIZER)
     pieces = [decoder.push(token) for token in tokens]
     assert "".join(pieces) + decoder.flush() == TOKENIZER.decode(tokens)
+
+
+@given(st.text(st.sampled_from("aé☃文字🎉👨‍👧 \n"), max_size=30), st.data())
+def test_no_half_character_comes_out(text: str, data: st.DataObject) -> None:
+    """Whatever merges cut characters into, what has come out is the text as far as it goes."""
+    decoder, out = IncrementalDecoder(CUTTING), ""
+    ids = CUTTING.encode(text)
+    end = data.draw(st.integers(0, len(ids)))
+    for token in ids[:end]:
+        out += decoder.push(token)
+        assert text.startswith(out)
+    whole = CUTTING.decode(ids[:end])
+    assert out == whole.rstrip("\N{REPLACEMENT CHARACTER}"), "all whole characters, at once"
+    assert out + decoder.flush() == whole
+
+
+@given(st.binary(max_size=40))
+def test_bytes_of_any_kind_decode_as_python_does(content: bytes) -> None:
+    """A model may write bytes that are no UTF-8; the decoder then does what Python's does."""
+    decoder = IncrementalDecoder(TOKENIZER)
+    of_byte = {TOKENIZER.token_bytes(token): token for token in range(256)}
+    pieces = [decoder.push(of_byte[bytes([byte])]) for byte in content]
+    assert "".join(pieces) + decoder.flush() == content.decode("utf-8", "replace")
+
+
+def test_tokens_may_hold_the_end_of_one_character_and_the_beginning_of_another() -> None:
+    """What makes the property above worth having."""
+    joined = [CUTTING.token_bytes(token) for token in CUTTING.encode("é文字☃🎉")]
+    assert "é".encode()[-1:] + "文".encode()[:1] in joined
+    assert "☃".encode()[-1:] + "🎉".encode()[:1] in joined
 
 
 def test_incremental_decoding_waits_for_whole_characters() -> None:

@@ -11,10 +11,12 @@ SPECIAL = ("<|endoftext|>", "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"
 UNMARKED = ("<tool_call>",)
 
 
-def tokenizer_definition(merges: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A byte-level BPE tokenizer: 256 bytes, the merges ("a b"), then control tokens."""
+def tokenizer_definition(
+    merges: tuple[str, ...] = (), more: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """A byte-level BPE tokenizer: 256 bytes, the merges ("a b"), then control tokens and `more`."""
     vocabulary = [*byte_alphabet(), *(merge.replace(" ", "") for merge in merges)]
-    control = [*SPECIAL, *UNMARKED]
+    control = [*SPECIAL, *UNMARKED, *more]
     added = [
         {
             "id": len(vocabulary) + index,
@@ -23,7 +25,7 @@ def tokenizer_definition(merges: tuple[str, ...] = ()) -> dict[str, Any]:
             "lstrip": False,
             "rstrip": False,
             "normalized": False,
-            "special": name in SPECIAL,
+            "special": name not in UNMARKED,
         }
         for index, name in enumerate(control)
     ]
