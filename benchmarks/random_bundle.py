@@ -32,7 +32,7 @@ from runtime.export.linear import Scheme, add_matrix, add_table
 from runtime.export.moe import write_packed
 from runtime.export.quantize import ErrorMeter, quantize_matrix, round_plainly
 from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, read_config, tensor_shapes
-from runtime.export.write import Options, write_bundle
+from runtime.export.write import Options, prompt_format, write_bundle
 from runtime.ops.expert_dispatch.pack import PANEL_ROWS, pack_down, pack_gate_up, quantize
 from runtime.ops.linear.pack import pack, panel_bytes
 
@@ -137,8 +137,9 @@ def make(target: Path, config: ModelConfig, options: Options) -> Bundle:
     """Write the bundle; see the module's docstring. Raises EngineError."""
     check_blocks(config, options.schemes)
     decoder = functools.partial(RandomDecoder, tensors=RandomTensors(config))
-    tokenizer = default_bundle_path() / TOKENIZER
-    return write_bundle(target, config, tokenizer, options, decoder)
+    tokenizer = (default_bundle_path() / TOKENIZER).read_bytes()
+    prompt = prompt_format(tokenizer, config, options.prompt_layout)
+    return write_bundle(target, config, tokenizer, prompt, options, decoder)
 
 
 def config_of(arguments: argparse.Namespace) -> ModelConfig:

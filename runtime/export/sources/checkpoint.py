@@ -35,7 +35,8 @@ class Checkpoint(Source):
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise ExportError(f"{path} is not a directory: give the folder that holds {CONFIG}")
-        self.path, self.name = path, path.resolve().name
+        self.path = path
+        self.name = self.known_as = path.resolve().name
         self.config = read_json(path / CONFIG)
         self._tile: tuple[int, int] | None = None
         self._layout: Layout | None = None

@@ -50,6 +50,7 @@ class GgufModel(Source):
             self.close()
             raise
         self.name = _name_of(path)
+        self.known_as = f"{self.name} {self._metadata.get('general.name', '')}"
 
     def storage(self, name: str) -> Storage:
         tensor, part = self._places[name]

@@ -32,7 +32,7 @@ def open_source(named: str, environment: Mapping[str, str]) -> Source:
         )
     source = _open_folder(find(named, environment))
     if isinstance(source, Checkpoint):
-        source.name = named.rpartition("/")[2]  # The folder is named by a commit.
+        source.name = source.known_as = named.rpartition("/")[2]  # The folder is named by a commit.
     return source
 
 

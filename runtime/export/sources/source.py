@@ -36,6 +36,8 @@ class Source(ABC):
 
     path: Path
     name: str
+    # All that it is called: by its files, by itself.
+    known_as: str
     config: dict[str, Any]
     shapes: Mapping[str, tuple[int, ...]]
 
