@@ -1,18 +1,21 @@
 """Which owners (files, or chunks) hold which terms: an inverted index that is changed in place.
 
 Additions are collected, sorted into segments, and segments are merged eight at a time up to a
-size: each step takes a few milliseconds at most, and a query looks into few segments. This is the
-log-structured merge of O'Neil and others ("The Log-Structured Merge-Tree", 1996), in memory.
+size. Each addition does a little of that, a millisecond at most, and a query looks into few
+segments. This is the log-structured merge of O'Neil and others ("The Log-Structured Merge-Tree",
+1996), in memory.
 An entry is a term's number and a value of 32 bits: the owner, shifted, and what is noted with it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from indexer.segments import SHIFT, Merge, Segment, segment_of
 
 RUN = 2_048
 """Entries that are collected before they become a segment."""
@@ -22,34 +25,6 @@ LARGE = RUN * FANOUT**LEVELS // 2
 """Entries from which on a segment is not put together with what cleaning leaves of others."""
 CLEAN_FROM = 2_048
 """Dead owners from which on their entries are thrown out, if they are a quarter of all."""
-SHIFT = np.uint64(32)
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    level: int
-    terms: NDArray[np.uint32]  # [distinct terms], ascending
-    starts: NDArray[np.int32]  # [distinct terms + 1]: where the values of each begin
-    values: NDArray[np.uint32]  # [entries]
-
-    @property
-    def nbytes(self) -> int:
-        return self.terms.nbytes + self.starts.nbytes + self.values.nbytes
-
-    def all_terms(self) -> NDArray[np.uint32]:
-        return np.repeat(self.terms, np.diff(self.starts))
-
-    def keys(self) -> NDArray[np.uint64]:
-        """Entries as one number each: the term, then the value."""
-        return (self.all_terms().astype(np.uint64) << SHIFT) | self.values
-
-
-def _segment(level: int, *keys: NDArray[np.uint64]) -> _Segment:
-    ordered = np.sort(np.concatenate(keys))
-    terms = (ordered >> SHIFT).astype(np.uint32)
-    firsts = np.flatnonzero(terms[1:] != terms[:-1]) + 1
-    starts = np.concatenate(([0], firsts, [len(terms)])).astype(np.int32)
-    return _Segment(level, terms[starts[:-1]], starts, ordered.astype(np.uint32))
 
 
 class Postings:
@@ -59,14 +34,15 @@ class Postings:
         self._bits = bits
         self._collected: list[NDArray[np.uint64]] = []
         self._collected_count = 0
-        self._run: _Segment | None = None  # what was collected, sorted because somebody asked
-        self._segments: list[_Segment] = []
+        self._run: Segment | None = None  # what was collected, sorted because somebody asked
+        self._segments: list[Segment] = []
         self._alive = np.zeros(64, np.bool_)
         self._owner_count = 0
         self._free: list[int] = []
         self._dead: list[int] = []
         self._leaving: list[int] = []  # dead owners whose entries are being thrown out
-        self._unclean: list[_Segment] = []  # segments that may hold entries of those
+        self._unclean: list[Segment] = []  # segments that may hold entries of those
+        self._merge: Merge | None = None  # under way; what it merges is held until it is done
 
     @property
     def alive(self) -> NDArray[np.bool_]:
@@ -95,7 +71,7 @@ class Postings:
         if len(owners):
             self._alive[owners] = False
             self._dead += owners.tolist()
-            self._clean_a_little()
+            self._tidy_a_little()
 
     def add(self, terms: NDArray[np.int32], values: NDArray[np.uint32]) -> None:
         """Adds entries: a term's number and a value each, the owner shifted by the bits."""
@@ -105,7 +81,7 @@ class Postings:
         self._collected_count += len(terms)
         if self._collected_count + (len(self._run.values) if self._run else 0) >= RUN:
             self._close_run()
-        self._clean_a_little()
+        self._tidy_a_little()
 
     def of(self, term: int) -> NDArray[np.uint32]:
         """The values of a term, of living owners only."""
@@ -155,27 +131,48 @@ class Postings:
         living = self._alive[values >> self._bits]
         return terms[living], values[living]
 
-    def _all(self) -> list[_Segment]:
+    def _all(self) -> list[Segment]:
         """Segments that together hold every entry."""
         if self._collected:
             held = [self._run.keys()] if self._run else []
-            self._run = _segment(0, *held, *self._collected)
+            self._run = segment_of(0, *held, *self._collected)
             self._collected, self._collected_count = [], 0
         return [*self._unclean, *self._segments, *([self._run] if self._run else [])]
 
     def _close_run(self) -> None:
-        """Makes a segment of the run, and larger segments of small ones."""
+        """Makes a segment of the run, and a larger one of small ones."""
         self._all()
         if self._run is None:
             return
         segments = self._segments
         segments.append(self._run)
         self._run = None
-        for level in range(LEVELS):
+        for level in range(LEVELS - 1):
             last = segments[-FANOUT:]
             if len(last) < FANOUT or any(segment.level != level for segment in last):
-                return
-            segments[-FANOUT:] = [_segment(level + 1, *(segment.keys() for segment in last))]
+                break
+            segments[-FANOUT:] = [segment_of(level + 1, *(segment.keys() for segment in last))]
+        self._merge = self._merge or self._next_merge()
+
+    def _next_merge(self) -> Merge | None:
+        """Of as many segments as make one of the last level, or of what cleaning left of two."""
+        largest = [one for one in self._segments if one.level == LEVELS - 1]
+        if len(largest) >= FANOUT:
+            return Merge(LEVELS, largest[:FANOUT])
+        first = self._segments[:2]
+        if len(first) == 2 and all(one.level == LEVELS for one in first):
+            return Merge(LEVELS, first) if len(first[1].values) < LARGE else None
+        return None
+
+    def _tidy_a_little(self) -> None:
+        """A step of a merge, or else of cleaning: what makes queries fast, in small pieces."""
+        if self._merge is None:
+            self._clean_a_little()
+        elif (whole := self._merge.step()) is not None:
+            merged = self._merge.segments
+            first = next(at for at, one in enumerate(self._segments) if one is merged[0])
+            self._segments[first : first + len(merged)] = [whole]
+            self._merge = self._next_merge()
 
     def _clean_a_little(self) -> None:
         """Throws entries of dead owners out of one segment; after the last, numbers are free."""
@@ -183,16 +180,16 @@ class Postings:
             if len(self._dead) < max(CLEAN_FROM, self._owner_count // 4):
                 return
             self._close_run()
+            if self._merge is not None:  # which would lose its segments
+                return
             self._unclean, self._segments = self._segments, []
             self._leaving, self._dead = self._dead, []
         if self._unclean:
             segment = self._unclean.pop()
-            keys = segment.keys()[self._alive[segment.values >> self._bits]]
-            first = self._segments[0] if self._segments else None
-            if first is not None and first.level == LEVELS and len(first.values) < LARGE:
-                keys = np.concatenate((keys, self._segments.pop(0).keys()))
-            if len(keys):
-                self._segments.insert(0, _segment(LEVELS, keys))
+            cleaned = segment.only(self._alive[segment.values >> self._bits])
+            if len(cleaned.values):
+                self._segments.insert(0, replace(cleaned, level=LEVELS))
+                self._merge = self._next_merge()
         if not self._unclean:
             self._free += self._leaving
             self._leaving = []

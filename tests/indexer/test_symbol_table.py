@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer import postings, symbol_table, vocabulary
+from indexer import postings, segments, symbol_table, vocabulary
 from indexer.facts import FileFacts, packed
 from indexer.native.names import NativeNames
 from indexer.postings import Postings
@@ -185,6 +185,8 @@ def test_postings_hold_what_living_owners_added(data: st.DataObject) -> None:
         patch.setattr(postings, "RUN", 8)
         patch.setattr(postings, "FANOUT", 2)
         patch.setattr(postings, "CLEAN_FROM", 4)
+        patch.setattr(postings, "LARGE", 12)
+        patch.setattr(segments, "STEP", 4)
         held = Postings(bits=2)
         alive: dict[int, list[tuple[int, int]]] = {}
         for _ in range(data.draw(st.integers(1, 60))):
