@@ -16,6 +16,7 @@ import argparse
 import functools
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,11 +28,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from runtime.bundle import TOKENIZER, Bundle, default_bundle_path
 from runtime.config import ModelConfig
 from runtime.errors import EngineError
+from runtime.export.architectures import read_config
+from runtime.export.decoder import Decoder, Schemes, check_blocks
 from runtime.export.graph import PAGE
-from runtime.export.linear import Scheme, add_matrix, add_table
-from runtime.export.moe import write_packed
-from runtime.export.quantize import ErrorMeter, quantize_matrix, round_plainly
-from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, read_config, tensor_shapes
+from runtime.export.linear import Scheme
+from runtime.export.quantize import ErrorMeter, quantize_matrix
+from runtime.export.tensors import tensor_shapes
+from runtime.export.weights import WeightWriter
 from runtime.export.write import Options, prompt_format, write_bundle
 from runtime.ops.expert_dispatch.pack import PANEL_ROWS, pack_down, pack_gate_up, quantize
 from runtime.ops.linear.pack import pack, panel_bytes
@@ -77,58 +80,60 @@ class RandomTensors:
         shape = self.shapes[name]
         return np.ones(shape, np.float32) if len(shape) == 1 else self.matrix(*shape)
 
+    def read_quantized(self, name: str, bits: int, block: int) -> None:
+        """Nothing is stored on a grid."""
+
     def matrix(self, rows: int, columns: int) -> NDArray[np.float32]:
         values = self.rng.standard_normal((rows, columns), np.float32)
         return values * np.float32(columns**-0.5)
 
 
-class RandomDecoder(Decoder):
-    """The decoder's own graph, its large weights repeated from small random pieces."""
+class RandomWriter(WeightWriter):
+    """Large weights, repeated from small random pieces."""
 
-    _tensors: RandomTensors
+    tensors: RandomTensors
 
-    def _write_table(self, name: str, source: str, meter: ErrorMeter) -> None:
-        (rows, columns), scheme = self._tensors.shapes[source], self._schemes.embedding
-        piece = self._tensors.matrix(min(rows, REPEATED_ROWS), columns)
-        if scheme.bits == 32 or rows <= REPEATED_ROWS:
-            repeated = np.resize(piece, (rows, columns))
-            add_table(self._graph, name, repeated, scheme, meter)
+    def exact(self, name: str, source: str) -> str:
+        shape = self.tensors.shapes[source]
+        if len(shape) == 1 or shape[0] <= REPEATED_ROWS:
+            return super().exact(name, source)
+        piece = self.tensors.matrix(REPEATED_ROWS, shape[1])
+        self._repeat(name, piece, shape)
+        return name
+
+    def table(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
+        rows, columns = self.tensors.shapes[source]
+        if scheme.bits == 32:
+            self.exact(f"{name}.weight", source)
             return
+        piece = self.tensors.matrix(min(rows, REPEATED_ROWS), columns)
         quantized = quantize_matrix(piece, scheme.bits, scheme.block)
         for part, values in (("weight", quantized.values), ("scales", quantized.scales)):
             self._repeat(f"{name}.{part}", values, (rows, *values.shape[1:]))
 
-    def _write_matrix(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
-        rows, columns = self._tensors.shapes[source]
-        piece = self._tensors.matrix(min(rows, REPEATED_ROWS), columns)
+    def matrix(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
+        rows, columns = self.tensors.shapes[source]
         if scheme.bits == 32:
-            weight = np.resize(piece, (rows, columns))
-            add_matrix(
-                self._graph,
-                name,
-                weight,
-                scheme,
-                meter,
-                lambda _, part: round_plainly(part, scheme),
-            )
+            self.exact(f"{name}.weight", source)
             return
+        piece = self.tensors.matrix(min(rows, REPEATED_ROWS), columns)
         packed = pack(quantize(piece[None], scheme.bits, scheme.block))
         width = panel_bytes(columns, scheme.bits, scheme.block)
         self._repeat(f"{name}.weight", packed, (rows // PANEL_ROWS, width))
 
-    def _write_experts(self, layer: int, name: str, meter: ErrorMeter) -> None:
-        config, scheme = self._config, self._schemes.experts
-        hidden, inner = config.hidden_size, config.moe_intermediate_size
+    def experts(self, name: str, sources: Sequence[str], scheme: Scheme, meter: ErrorMeter) -> None:
+        inner, hidden = self.tensors.shapes[f"{sources[0]}.gate_proj.weight"]
+        inner = -(-inner // scheme.block) * scheme.block
         gate, up, down = (
-            quantize(self._tensors.matrix(*shape)[None], scheme.bits, scheme.block)
+            quantize(self.tensors.matrix(*shape)[None], scheme.bits, scheme.block)
             for shape in ((inner, hidden), (inner, hidden), (hidden, inner))
         )
         for part, packed in (("gate_up", pack_gate_up(gate, up)), ("down", pack_down(down))):
-            write_packed(self._graph, f"{name}.{part}", lambda _, p=packed: p, config.num_experts)
+            self._repeat(f"{name}.{part}", packed, (len(sources), packed.shape[1]))
 
     def _repeat(self, name: str, piece: NDArray[np.generic], shape: tuple[int, ...]) -> None:
         """Write a tensor that is a piece again and again along its first axis."""
-        with self._graph.stream(name, piece.dtype, shape, PAGE) as file:
+        with self.graph.stream(name, piece.dtype, shape, PAGE) as file:
             for start in range(0, shape[0], len(piece)):
                 file.write(np.ascontiguousarray(piece[: shape[0] - start]).tobytes())
 
@@ -136,7 +141,7 @@ class RandomDecoder(Decoder):
 def make(target: Path, config: ModelConfig, options: Options) -> Bundle:
     """Write the bundle; see the module's docstring. Raises EngineError."""
     check_blocks(config, options.schemes)
-    decoder = functools.partial(RandomDecoder, tensors=RandomTensors(config))
+    decoder = functools.partial(Decoder, tensors=RandomTensors(config), writer=RandomWriter)
     tokenizer = (default_bundle_path() / TOKENIZER).read_bytes()
     prompt = prompt_format(tokenizer, config, options.prompt_layout)
     return write_bundle(target, config, tokenizer, prompt, options, decoder)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -26,6 +26,31 @@ WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
 # Operator of our domain -> layouts of its packed weights that this version reads.
 OPERATOR_LAYOUTS = {"ExpertDispatch": (1,), "Linear": (1,), "PagedAttention": (1,)}
+
+ROPE_TYPES = ("default", "linear", "dynamic", "yarn")
+# Fields of a config that may be 0, as far as its layers do not need them.
+_OPTIONAL = (
+    "intermediate_size",
+    "num_experts",
+    "num_experts_per_tok",
+    "moe_intermediate_size",
+    "shared_expert_intermediate_size",
+    "sliding_window",
+)
+# What the operators take, and what keeps a hostile config from asking for all memory there is.
+_LARGEST = {
+    "vocab_size": 1 << 24,
+    "hidden_size": 1 << 20,
+    "intermediate_size": 1 << 20,
+    "moe_intermediate_size": 1 << 20,
+    "shared_expert_intermediate_size": 1 << 20,
+    "num_hidden_layers": 1 << 10,
+    "num_attention_heads": 1 << 12,
+    "num_key_value_heads": 1 << 12,
+    "head_dim": 1 << 12,
+    "max_position_embeddings": 1 << 24,
+}
+_MOST_EXPERTS = 1 << 17
 
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -140,10 +165,10 @@ def _read_manifest(path: Path) -> Bundle:
 
 def _read_context(manifest: dict[str, Any], config: ModelConfig) -> int:
     context: int = _entry(manifest, "context", int)
-    if not 1 <= context <= config.max_position_embeddings:
+    if not 1 <= context <= config.max_context:
         raise BundleError(
-            f"context is {context}, but must be from 1 to max_position_embeddings "
-            f"({config.max_position_embeddings})"
+            f"context is {context}, but must be from 1 to {config.max_context} "
+            "(max_position_embeddings, as rope_parameters and sliding_window change it)"
         )
     return context
 
@@ -206,11 +231,32 @@ def _check_external_data(bundle: Bundle) -> None:
 
 
 def check_shape(config: ModelConfig) -> None:
-    """Raise BundleError where the numbers of a config do not fit together."""
+    """Raise BundleError where the numbers of a config do not fit together, or are out of reason."""
     for field in fields(config):
         value = getattr(config, field.name)
-        if not isinstance(value, bool) and not 0 < value < 2**31:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        if not (value > 0 or (value == 0 and field.name in _OPTIONAL)):
             raise BundleError(f"config: {field.name} must be positive, not {value}")
+        largest = _LARGEST.get(field.name, 2**31 - 1)
+        if not value <= largest:
+            raise BundleError(f"config: {field.name} must be {largest} at most, not {value}")
+    _check_layers(config)
+    _check_parts(config)
+    _check_rope(config)
+
+
+def _check_layers(config: ModelConfig) -> None:
+    """Every kind of layer that there is has its sizes."""
+    sparse = {config.is_sparse(layer) for layer in range(config.num_hidden_layers)}
+    needed = {True: ("num_experts_per_tok", "moe_intermediate_size"), False: ("intermediate_size",)}
+    for kind in sparse:
+        for name in needed[kind]:
+            if not getattr(config, name):
+                raise BundleError(f"config: {name} must be positive, not 0")
+
+
+def _check_parts(config: ModelConfig) -> None:
     if config.num_attention_heads % config.num_key_value_heads:
         raise BundleError(
             f"config: {config.num_attention_heads} attention heads do not divide into "
@@ -221,6 +267,43 @@ def check_shape(config: ModelConfig) -> None:
             f"config: num_experts_per_tok is {config.num_experts_per_tok} "
             f"of {config.num_experts} experts"
         )
+    if config.num_hidden_layers * config.num_experts > _MOST_EXPERTS:
+        raise BundleError(
+            f"config: {config.num_hidden_layers} layers of {config.num_experts} experts are more "
+            f"than {_MOST_EXPERTS} experts"
+        )
+    for layer in config.mlp_only_layers:
+        if not 0 <= layer < config.num_hidden_layers:
+            raise BundleError(f"config: mlp_only_layers names layer {layer}, which does not exist")
+
+
+def _check_rope(config: ModelConfig) -> None:
+    rope = config.rope_parameters
+    if rope.rope_type not in ROPE_TYPES:
+        raise BundleError(
+            f"config: rope_type is {rope.rope_type!r:.40}, supported are {', '.join(ROPE_TYPES)}"
+        )
+    if not 1 <= rope.factor <= 1e6:
+        raise BundleError(f"config: rope_parameters: factor must be 1 or more, not {rope.factor}")
+    if rope.rope_type != "yarn":
+        return
+    for name in ("attention_factor", "mscale", "mscale_all_dim"):
+        if not 0 <= getattr(rope, name) <= 1e6:
+            raise BundleError(f"config: rope_parameters: {name} must not be {getattr(rope, name)}")
+    if not 0 < rope.beta_slow <= rope.beta_fast <= 1e6:
+        raise BundleError(
+            f"config: rope_parameters: beta_fast ({rope.beta_fast}) must be at least beta_slow "
+            f"({rope.beta_slow}), and both positive"
+        )
+    largest = _LARGEST["max_position_embeddings"]
+    if not 0 < rope.original_max_position_embeddings <= largest / rope.factor:
+        raise BundleError(
+            "config: rope_parameters: original_max_position_embeddings, "
+            f"{rope.original_max_position_embeddings}, must be positive, and "
+            f"{largest} at most when multiplied by factor"
+        )
+    if not config.rope_theta > 1:
+        raise BundleError(f"config: rope_theta must be above 1 for yarn, not {config.rope_theta}")
 
 
 def _entry(manifest: dict[str, Any], key: str, kind: type) -> Any:
@@ -258,6 +341,9 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     elif hint is float:
         if type(value) in (int, float) and abs(value) < 1e300:  # Neither NaN nor infinite.
             return float(value)
+    elif is_dataclass(hint):
+        if isinstance(value, dict):
+            return _build(hint, value, where)  # type: ignore[arg-type]
     elif isinstance(value, list) and all(type(item) is hint.__args__[0] for item in value):
         return tuple(value)
     expected = hint.__name__ if isinstance(hint, type) else str(hint)

@@ -15,8 +15,31 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RopeParameters:
+    """How rotary positions are stretched, under the names of Hugging Face's `rope_parameters`.
+
+    `rope_type` is default, linear, dynamic or yarn; 0 stands for what the method itself derives.
+    """
+
+    rope_type: str = "default"
+    factor: float = 1.0
+    original_max_position_embeddings: int = 0
+    attention_factor: float = 0.0
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    mscale: float = 0.0
+    mscale_all_dim: float = 0.0
+    truncate: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """The shape of a Qwen3-MoE decoder, under the names of its Hugging Face `config.json`."""
+    """The shape of a decoder, under the names of its Hugging Face `config.json`.
+
+    Layers are sparse, with `num_experts`, or dense, with one MLP of `intermediate_size`; see
+    `is_sparse`. A shared expert of size 0 is none. `sliding_window` 0 means that every position
+    sees all before it. `use_qk_norm` says whether the heads of queries and keys are normed.
+    """
 
     vocab_size: int
     hidden_size: int
@@ -24,14 +47,40 @@ class ModelConfig:
     num_attention_heads: int
     num_key_value_heads: int
     head_dim: int
-    num_experts: int
-    num_experts_per_tok: int
-    moe_intermediate_size: int
-    norm_topk_prob: bool
     rms_norm_eps: float
     rope_theta: float
     max_position_embeddings: int
     tie_word_embeddings: bool
+    intermediate_size: int = 0
+    num_experts: int = 0
+    num_experts_per_tok: int = 0
+    moe_intermediate_size: int = 0
+    norm_topk_prob: bool = False
+    shared_expert_intermediate_size: int = 0
+    decoder_sparse_step: int = 1
+    mlp_only_layers: tuple[int, ...] = ()
+    qkv_bias: bool = False
+    use_qk_norm: bool = True
+    sliding_window: int = 0
+    rope_parameters: RopeParameters = RopeParameters()
+
+    def is_sparse(self, layer: int) -> bool:
+        """Whether a layer, counted from 0, has experts."""
+        chosen = (layer + 1) % self.decoder_sparse_step == 0
+        return self.num_experts > 0 and chosen and layer not in self.mlp_only_layers
+
+    @property
+    def max_context(self) -> int:
+        """The most tokens of a sequence for which the graph computes what the model does.
+
+        YaRN stretches what the model was made for. Within a sliding window all is seen, as the
+        graph has it; frequencies that change with the length (dynamic) do so beyond
+        `max_position_embeddings` only.
+        """
+        rope, limit = self.rope_parameters, self.max_position_embeddings
+        if rope.rope_type == "yarn":
+            limit = max(limit, int(rope.factor * rope.original_max_position_embeddings))
+        return min(limit, self.sliding_window) if self.sliding_window else limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,12 +65,19 @@ def prior_costs(config: ModelConfig, max_tokens: int) -> tuple[float, ...]:
     """
     heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
     attention = config.hidden_size * config.head_dim * 2 * (heads + kv_heads)
-    dense = config.num_hidden_layers * attention + config.vocab_size * config.hidden_size
-    expert = config.num_hidden_layers * 3 * config.hidden_size * config.moe_intermediate_size
-    share = config.num_experts_per_tok / config.num_experts
+    sparse = sum(map(config.is_sparse, range(config.num_hidden_layers)))
+    width = 3 * config.hidden_size
+    dense = (
+        config.num_hidden_layers * attention
+        + config.vocab_size * config.hidden_size
+        + (config.num_hidden_layers - sparse) * width * config.intermediate_size
+        + sparse * width * config.shared_expert_intermediate_size
+    )
+    experts = sparse * width * config.moe_intermediate_size * config.num_experts
+    share = config.num_experts_per_tok / config.num_experts if sparse else 0.0
 
     def read(tokens: int) -> float:
-        return dense + expert * config.num_experts * (1 - (1 - share) ** tokens)
+        return dense + experts * (1 - (1 - share) ** tokens)
 
     return tuple(read(tokens) / read(1) for tokens in range(1, max_tokens + 1))
 

@@ -10,17 +10,18 @@ from typing import Any
 
 from runtime.bundle import Bundle
 from runtime.errors import EngineError
+from runtime.export.decoder import Schemes
 from runtime.export.errors import ExportError
 from runtime.export.linear import Scheme
-from runtime.export.qwen3_moe import Schemes
 from runtime.export.write import Options, export_bundle
 from runtime.prompt_format import LAYOUTS
 
 _DESCRIPTION = """\
 Turn a checkpoint into a bundle that lsp-server can use.
 
-CHECKPOINT_DIR is a Hugging Face directory of a Qwen3MoeForCausalLM model: config.json, one or more
-safetensors files, tokenizer.json. It is read one tensor at a time, so it may be larger than memory.
+CHECKPOINT_DIR is a Hugging Face directory of a Qwen2, Qwen2-MoE, Qwen3 or Qwen3-MoE model:
+config.json, one or more safetensors files, tokenizer.json. It is read one tensor at a time, so it
+may be larger than memory.
 BUNDLE_DIR is made, or filled, with bundle.json, model.onnx, weights.bin and tokenizer.json.
 """
 _EPILOG = """\
@@ -66,7 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("checkpoint", type=Path, metavar="CHECKPOINT_DIR")
     add("bundle", type=Path, metavar="BUNDLE_DIR")
-    add("--experts", choices=_BITS, default="int4", help="the experts (default int4)")
+    add(
+        "--experts",
+        choices=_BITS,
+        default="int4",
+        help="experts and MLPs (default int4)",
+    )
     add("--projections", choices=_BITS, default="int8", help="q, k, v and o (default int8)")
     add(
         "--embedding",
@@ -129,13 +135,14 @@ def _read_memory(path: Path | None) -> dict[str, Any] | None:
 def _summary(bundle: Bundle) -> str:
     size = sum(record.bytes for record in bundle.files.values())
     error = bundle.quantization["relative_rms_error"]
-    worst = {
-        part: max(layer[part] for layer in error["layers"]) for part in ("experts", "projections")
-    }
+    worst: dict[str, float] = {}
+    for layer in error["layers"]:
+        for part, value in layer.items():
+            worst[part] = max(worst.get(part, 0.0), value)
+    parts = "".join(f"{part} at most {worst[part]:.4f}, " for part in sorted(worst))
     return (
         f"{bundle.path}: {bundle.name}, {size / 1e6:.1f} MB, context {bundle.context}\n"
-        f"relative rms error of the weights: experts at most {worst['experts']:.4f}, "
-        f"projections at most {worst['projections']:.4f}, embedding {error['embedding']:.4f}\n"
+        f"relative rms error of the weights: {parts}embedding {error['embedding']:.4f}\n"
     )
 
 

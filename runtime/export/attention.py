@@ -10,21 +10,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.config import ModelConfig
 from runtime.export.graph import GraphBuilder
 from runtime.export.linear import Scheme, multiply
+from runtime.export.rope import write_tables
 from runtime.ops import DOMAIN
 from runtime.ops.paged_attention import Attributes
 
 
 @dataclass(frozen=True, slots=True)
-class AttentionNorms:
-    """The gains [head size] of one layer; its matrices are written as `layer.N.attention.q`, ..."""
+class AttentionExtras:
+    """Names of weights that not every model has: biases of q, k and v, gains of normed heads."""
 
-    q_norm: NDArray[np.float32]
-    k_norm: NDArray[np.float32]
+    biases: tuple[str, ...] = ()
+    q_norm: str = ""
+    k_norm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +43,15 @@ class AttentionInputs:
     def declare(
         cls, graph: GraphBuilder, config: ModelConfig, context: int, cancel: str
     ) -> AttentionInputs:
-        """Declare the inputs and write the rotary tables [context, head size / 2].
-
-        The tables are computed in float32, step by step as the reference implementation does.
-        """
-        halves = np.arange(0, config.head_dim, 2, dtype=np.float32) / np.float32(config.head_dim)
-        frequencies = np.float32(1) / np.float32(config.rope_theta) ** halves
-        angles = np.arange(context, dtype=np.float32)[:, None] * frequencies[None, :]
+        """Declare the inputs and write the rotary tables [context, head size / 2]."""
+        cos, sin = write_tables(graph, config, context)
         return cls(
             block_table=graph.input("block_table", np.int32, ["sequences", "blocks"]),
             starts=graph.input("starts", np.int32, ["bounds"]),
             past=graph.input("past", np.int32, ["sequences"]),
             cancel=cancel,
-            cos=graph.weight("rotary.cos", np.cos(angles)),
-            sin=graph.weight("rotary.sin", np.sin(angles)),
+            cos=cos,
+            sin=sin,
         )
 
 
@@ -63,21 +59,25 @@ def attention(
     graph: GraphBuilder,
     layer: int,
     x: str,
-    norms: AttentionNorms,
+    extras: AttentionExtras,
     inputs: AttentionInputs,
     config: ModelConfig,
     scheme: Scheme,
 ) -> str:
     """Return what the heads of a layer read for `x` [1, T, hidden]: [1, T, heads * head size].
 
-    Declares the layer's pool of blocks as `cache.N` in and `cache_out.N` out, uint8 [blocks,
-    bytes]; their width says how many bits a number has.
+    The matrices are written as `layer.N.attention.q`, `.k` and `.v`. Declares the layer's pool of
+    blocks as `cache.N` in and `cache_out.N` out, uint8 [blocks, bytes]; their width says how many
+    bits a number has.
     """
     name = f"layer.{layer}.attention"
     parts = [f"{name}.{part}" for part in "qkv"]
-    query, key, value = multiply(graph, parts, x, parts, config.hidden_size, scheme)
-    q_norm = graph.weight(f"{name}.q_norm", norms.q_norm)
-    k_norm = graph.weight(f"{name}.k_norm", norms.k_norm)
+    heads = multiply(graph, parts, x, parts, config.hidden_size, scheme)
+    if extras.biases:
+        heads = [
+            graph.node("Add", [part, bias], f"{part}.biased")
+            for part, bias in zip(heads, extras.biases, strict=True)
+        ]
     pool: list[int | str] = ["pool", "pool_bytes"]
     cache = graph.input(f"cache.{layer}", np.uint8, pool)
     attributes = Attributes(
@@ -90,7 +90,7 @@ def attention(
     batch = [inputs.block_table, inputs.starts, inputs.past, inputs.cos, inputs.sin]
     graph.node(
         "PagedAttention",
-        [query, key, value, cache, *batch, q_norm, k_norm, inputs.cancel],
+        [*heads, cache, *batch, extras.q_norm, extras.k_norm, inputs.cancel],
         name,
         outputs=[name, f"cache_out.{layer}"],
         domain=DOMAIN,

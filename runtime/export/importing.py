@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle import WEIGHTS, Bundle
+from runtime.export.decoder import Decoder
 from runtime.export.errors import ExportError
 from runtime.export.journal import Journal, WeightsFile
-from runtime.export.qwen3_moe import Decoder
 from runtime.export.sources import Source
 from runtime.export.write import Options, checked_config, prompt_format, write_files
 from runtime.ops.expert_dispatch.pack import Quantized

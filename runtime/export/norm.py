@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from runtime.export.graph import MICROSOFT, GraphBuilder
 
 
-def rms_norm(
-    graph: GraphBuilder, name: str, x: str, weight: NDArray[np.float32], epsilon: float
-) -> str:
-    """Return x / rms(x) * weight over the last axis."""
-    gain = graph.weight(f"{name}.weight", weight)
+def rms_norm(graph: GraphBuilder, name: str, x: str, gain: str, epsilon: float) -> str:
+    """Return x / rms(x) * gain over the last axis."""
     return graph.node("SimplifiedLayerNormalization", [x, gain], name, axis=-1, epsilon=epsilon)
 
 
 def add_and_rms_norm(
-    graph: GraphBuilder,
-    name: str,
-    x: str,
-    residual: str,
-    weight: NDArray[np.float32],
-    epsilon: float,
+    graph: GraphBuilder, name: str, x: str, residual: str, gain: str, epsilon: float
 ) -> tuple[str, str]:
     """Return (normalized sum, sum) of `x` and the residual stream."""
-    gain = graph.weight(f"{name}.weight", weight)
     total = f"{name}.residual"
     graph.node(
         "SkipSimplifiedLayerNormalization",

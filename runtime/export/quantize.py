@@ -71,11 +71,16 @@ class QuantizedMatrix:
 def quantize_matrix(weight: NDArray[np.float32], bits: int, block: int) -> QuantizedMatrix:
     """Round a matrix [rows, columns] to its plain grid (see `round_to_plain_grid`)."""
     steps, scales = round_to_plain_grid(weight, bits, block)
+    return QuantizedMatrix(pack_columns(steps, bits, block), scales, bits, block)
+
+
+def pack_columns(steps: NDArray[np.int8], bits: int, block: int) -> NDArray[np.uint8]:
+    """Return steps [rows, columns] as the `values` of a QuantizedMatrix."""
     values = (steps.astype(np.int16) + 2 ** (bits - 1)).astype(np.uint8)
-    values = values.reshape(*scales.shape, block)
+    values = values.reshape(len(values), -1, block)
     if bits == 4:
         values = values[..., 0::2] | (values[..., 1::2] << 4)
-    return QuantizedMatrix(np.ascontiguousarray(values), scales, bits, block)
+    return np.ascontiguousarray(values)
 
 
 def round_to_plain_grid(

@@ -15,13 +15,15 @@ from typing import Any
 from runtime.bundle import FORMAT_VERSION, MANIFEST, MODEL, TOKENIZER, WEIGHTS, Bundle
 from runtime.config import ModelConfig
 from runtime.errors import BundleError
+from runtime.export.architectures import read_config
+from runtime.export.decoder import Decoder, Schemes, check_blocks
 from runtime.export.errors import ExportError
 from runtime.export.graph import GraphBuilder, SectionJournal
 from runtime.export.journal import WeightsFile
 from runtime.export.linear import Scheme
-from runtime.export.qwen3_moe import Decoder, Schemes, check_blocks, check_tensors, read_config
 from runtime.export.sources import Source, open_source
 from runtime.export.sources.limits import parse_object
+from runtime.export.tensors import check_tensors
 from runtime.format_detection import detect_format
 from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
 from runtime.ops.linear.pack import LAYOUT_VERSION as LINEAR_LAYOUT
@@ -147,11 +149,11 @@ def write_files(
 
 def context_of(config: ModelConfig, options: Options) -> int:
     """Return how many tokens the bundle is made for. Raises ExportError."""
-    context = options.context or config.max_position_embeddings
-    if not 1 <= context <= config.max_position_embeddings:
+    context = options.context or config.max_context
+    if not 1 <= context <= config.max_context:
         raise ExportError(
-            f"--context must be from 1 to {config.max_position_embeddings} "
-            f"(max_position_embeddings), not {context}"
+            f"--context must be from 1 to {config.max_context} (max_position_embeddings, as "
+            f"rope_parameters and sliding_window change it), not {context}"
         )
     return context
 

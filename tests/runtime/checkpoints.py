@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.export.qwen3_moe import read_config, tensor_shapes
+from runtime.export.architectures import read_config
+from runtime.export.tensors import tensor_shapes
 from tests.support.tiny_tokenizer import tokenizer_definition
 
 CONFIG: dict[str, Any] = {

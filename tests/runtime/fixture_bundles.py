@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from runtime.bundle import Bundle
 from runtime.config import EngineConfig
+from runtime.export.decoder import Schemes
 from runtime.export.linear import Scheme
-from runtime.export.qwen3_moe import Schemes
 from runtime.export.write import Options, export_bundle
 from runtime.model_runner import Chunk, OrtModelRunner
 from runtime.ops.paged_attention import BLOCK

@@ -168,7 +168,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"config": {**CONFIG, "norm_topk_prob": 1}}, "config: norm_topk_prob must be of type bool"),
     ({"config": {**CONFIG, "num_key_value_heads": 3}}, "2 attention heads do not divide into 3"),
     ({"config": {**CONFIG, "num_experts_per_tok": 5}}, "num_experts_per_tok is 5 of 4 experts"),
-    ({"context": 129}, "context is 129, but must be from 1 to max_position_embeddings .128"),
+    ({"context": 129}, "context is 129, but must be from 1 to 128 .max_position_embeddings"),
     ({"context": 0}, "context is 0"),
     ({"sampling": {"top_p": 2.0}}, "sampling: top_p must be in"),
     ({"sampling": {"heat": 1}}, "sampling: unknown field 'heat'"),

@@ -18,10 +18,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.bundle import Bundle
+from runtime.export.architectures import read_config
 from runtime.export.errors import ExportError
 from runtime.export.linear import Scheme
 from runtime.export.quantize import quantize_matrix
-from runtime.export.qwen3_moe import read_config
 from runtime.export.write import Options, export_bundle
 from runtime.ops.expert_dispatch.pack import unpack_down, unpack_gate_up
 from runtime.prompt_format import PromptFormat
@@ -172,19 +172,47 @@ JSON = st.recursive(
 REFUSED_CONFIGS: list[tuple[dict[str, Any], str]] = [
     (
         {"architectures": ["LlamaForCausalLM"]},
-        "LlamaForCausalLM.*; supported is Qwen3MoeForCausalLM",
+        "LlamaForCausalLM.*; supported are Qwen2ForCausalLM, .* Qwen3MoeForCausalLM",
     ),
     ({"architectures": None, "model_type": "gpt2"}, "the architecture is 'gpt2'"),
-    ({"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rotary scaling of type 'yarn'"),
-    ({"rope_scaling": {"type": "linear"}}, "rotary scaling of type 'linear'"),
+    ({"rope_scaling": {"rope_type": "yarn", "factor": 0.5}}, "factor must be 1 or more, not 0.5"),
+    ({"rope_scaling": {"type": "linear"}}, "rope_scaling: factor must be of type float, not None"),
+    ({"rope_scaling": {"type": "longrope"}}, "rotary scaling of type 'longrope'"),
+    (
+        {"rope_scaling": {"type": "yarn", "factor": 2.0, "beta_fast": 1, "beta_slow": 2}},
+        r"beta_fast \(1.0\) must be at least beta_slow \(2.0\)",
+    ),
+    (
+        {"rope_scaling": {"type": "yarn", "original_max_position_embeddings": -1, "factor": 4}},
+        "original_max_position_embeddings, -1, must be positive",
+    ),
+    (
+        {"rope_scaling": {"type": "yarn", "factor": 1e6}},
+        "original_max_position_embeddings, 64, .* 16777216 at most when multiplied by factor",
+    ),
+    (
+        {"rope_scaling": {"type": "yarn", "factor": 4}, "rope_theta": 1},
+        "rope_theta must be above 1",
+    ),
+    ({"partial_rotary_factor": 0.5}, "rotation of a part of each head"),
+    ({"layer_types": ["linear_attention"]}, r"layers of type \['linear_attention'\]"),
     ({"rope_parameters": {"rope_type": "llama3"}}, "rotary scaling of type 'llama3'"),
     ({"architectures": "Qwen3MoeForCausalLM"}, "the architecture is 'Qwen3MoeForCausalLM'"),
     ({"rope_theta": float("nan")}, "rope_theta must be positive"),
     ({"rope_scaling": [4.0]}, "rope_scaling must be an object"),
-    ({"mlp_only_layers": [0]}, r"dense layers \(mlp_only_layers\) cannot be exported"),
-    ({"decoder_sparse_step": 2}, r"dense layers \(decoder_sparse_step\)"),
+    ({"mlp_only_layers": [0]}, "intermediate_size must be positive, not 0"),
+    ({"decoder_sparse_step": 2}, "intermediate_size must be positive, not 0"),
+    ({"decoder_sparse_step": 0}, "decoder_sparse_step must be positive, not 0"),
+    ({"mlp_only_layers": [1]}, "mlp_only_layers names layer 1, which does not exist"),
+    ({"mlp_only_layers": [0.5]}, "mlp_only_layers must be a list of whole numbers"),
     ({"attention_bias": True}, "biases in attention"),
-    ({"use_sliding_window": True}, "sliding-window attention"),
+    (
+        {"use_sliding_window": True, "sliding_window": -4},
+        "sliding_window must be positive, not -4",
+    ),
+    ({"num_hidden_layers": 1025}, "num_hidden_layers must be 1024 at most, not 1025"),
+    ({"num_hidden_layers": 1024, "num_experts": 1000}, "1000 experts are more than 131072"),
+    ({"hidden_size": 2**21}, "hidden_size must be 1048576 at most"),
     ({"hidden_act": "gelu"}, "activation 'gelu'"),
     ({"quantization_config": {"quant_method": "exl2"}}, "is quantized by .exl2.; FP8"),
     ({"hidden_size": None}, "hidden_size must be of type int, not None"),
@@ -194,7 +222,6 @@ REFUSED_CONFIGS: list[tuple[dict[str, Any], str]] = [
     ({"num_experts_per_tok": 3}, "num_experts_per_tok is 3 of 2 experts"),
     ({"head_dim": 24}, "head_dim must be a multiple of 16, not 24"),
     ({"hidden_size": 48}, "hidden_size is 48, no multiple of the block size 32"),
-    ({"moe_intermediate_size": 40}, "moe_intermediate_size is 40, no multiple"),
     ({"num_attention_heads": 1, "head_dim": 16}, r"num_attention_heads \* head_dim is 16, no mult"),
     ({"vocab_size": 100}, "tokenizer.json has 262 tokens, the model only 100"),
 ]
@@ -270,7 +297,7 @@ def test_blocks_that_do_not_divide(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("context", [65, -1])
 def test_a_context_that_the_model_was_not_made_for(tmp_path: Path, context: int) -> None:
-    message = rf"--context must be from 1 to 64 \(max_position_embeddings\), not {context}"
+    message = rf"--context must be from 1 to 64 \(max_position_embeddings, .*\), not {context}"
     check_refused(write_checkpoint(tmp_path / "c"), message, Options(context=context))
 
 

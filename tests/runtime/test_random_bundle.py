@@ -10,9 +10,9 @@ import pytest
 
 from benchmarks.random_bundle import QWEN3_30B, make
 from runtime.bundle import Bundle
+from runtime.export.decoder import Schemes
 from runtime.export.errors import ExportError
 from runtime.export.linear import Scheme
-from runtime.export.qwen3_moe import Schemes
 from runtime.export.write import Options
 from runtime.model_runner import Chunk
 from tests.runtime.fixture_bundles import runner_of
