@@ -45,6 +45,7 @@ class Checkpoint(Source):
         self._headers: dict[str, str] = {}
         self._infos: dict[str, TensorInfo] = {}
         self._packed: dict[str, PackedMatrix] = {}
+        self._is_symmetric: bool | None = None
         try:
             for file in _shards(path):
                 self._open(file)
@@ -57,13 +58,18 @@ class Checkpoint(Source):
         packed = self._packed.get(name)
         if packed is not None:
             size = sum(info.bytes for info in packed.parts.values())
-            blocks = [block for block in (64, 32) if packed.group % block == 0]
-            grids = [(bits, block) for bits in (4, 8) for block in blocks]
-            return Storage(packed.layout.kind, size, tuple(grids))
+            return Storage(packed.layout.kind, size, self._packed_grids(packed))
         info = self._infos[name]
         scale = self._infos.get(f"{name}{fp8.SUFFIX}")
         kind = info.dtype if scale is None else f"FP8 {info.dtype[3:]}"
         return Storage(kind, info.bytes + (0 if scale is None else scale.bytes))
+
+    def _packed_grids(self, matrix: PackedMatrix) -> tuple[tuple[int, int], ...]:
+        if self._is_symmetric is None:
+            self._is_symmetric = all(packed.is_symmetric() for packed in self._packed.values())
+        least = matrix.layout.bits if self._is_symmetric else 8
+        blocks = [block for block in (64, 32) if matrix.group % block == 0]
+        return tuple((bits, block) for bits in (4, 8) if bits >= least for block in blocks)
 
     def _read(self, name: str) -> NDArray[np.float32]:
         packed = self._packed.get(name)

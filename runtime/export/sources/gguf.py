@@ -24,8 +24,8 @@ PART_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 _MAX_PARTS = 1000
 _SLICE_BYTES = 1 << 22
 _BLOCK = 32
-# Types whose grid is ours -> bits.
-_GRIDS = {"Q4_0": 4, "Q8_0": 8}
+# Types whose grid is ours -> the bits that hold their steps.
+_GRIDS = {"Q4_0": (4, 8), "Q5_0": (8,), "Q8_0": (8,)}
 _UNUSED = ("rope_freqs.weight",)
 
 
@@ -56,7 +56,7 @@ class GgufModel(Source):
         tensor, part = self._places[name]
         kind = self._kinds[tensor.kind]
         size = tensor.bytes if part is None else tensor.bytes // tensor.shape[0]
-        return Storage(kind, size, ((_GRIDS[kind], _BLOCK),) if kind in _GRIDS else ())
+        return Storage(kind, size, tuple((bits, _BLOCK) for bits in _GRIDS.get(kind, ())))
 
     def _read(self, name: str) -> NDArray[np.float32]:
         tensor, _ = self._places[name]
@@ -72,21 +72,16 @@ class GgufModel(Source):
     def read_quantized(self, name: str, bits: int, block: int) -> Quantized | None:
         tensor, _ = self._places[name]
         kind = self._kinds[tensor.kind]
-        if _GRIDS.get(kind) != bits or block != _BLOCK:
+        if bits not in _GRIDS.get(kind, ()) or block != _BLOCK:
             return None
         rows, columns, first, width = self._rows(name)
-        blocks = columns // _BLOCK
-        raw = tensor.file.read(first, rows * width).reshape(rows, blocks, -1)
+        raw = tensor.file.read(first, rows * width).reshape(rows, columns // _BLOCK, -1)
         scales = np.ascontiguousarray(raw[..., :2]).view("<f2")[..., 0]
         if not np.isfinite(scales).all():
             raise ExportError(f"{name} in {self.path} holds NaN or infinity: the file is broken")
-        codes = raw[..., 2:]
-        if bits == 8:
-            steps = np.ascontiguousarray(codes).view(np.int8)
-            if steps.size and steps.min() == -128:
-                return None
-        else:  # The low halves are the first sixteen columns of a block.
-            steps = np.concatenate([codes & 15, codes >> 4], axis=-1).view(np.int8) - np.int8(8)
+        steps = _steps(raw[..., 2:], kind)
+        if steps.min(initial=0) == -128:  # One more than our grid has.
+            return None
         return Quantized(steps.reshape(1, rows, columns), scales[None], bits, block)
 
     def tokenizer(self) -> bytes:
@@ -161,6 +156,18 @@ class GgufModel(Source):
                 f"{self.path} holds weights of the type {self._kinds[kind]}, which the package "
                 "gguf cannot dequantize: take another quantization of the model"
             ) from error
+
+
+def _steps(codes: NDArray[np.uint8], kind: str) -> NDArray[np.int8]:
+    """Unpack blocks [rows, blocks, bytes] to steps int8 [rows, blocks, 32]."""
+    if kind == "Q8_0":
+        return np.ascontiguousarray(codes).view(np.int8)
+    # The low halves of the bytes are the first sixteen columns, the high halves the others.
+    halves = codes[..., -16:]
+    steps = np.concatenate([halves & 15, halves >> 4], axis=-1)
+    if kind == "Q5_0":  # The fifth bits come first, all of a block side by side.
+        steps |= np.unpackbits(codes[..., :4], axis=-1, bitorder="little") << 4
+    return steps.view(np.int8) - np.int8(16 if kind == "Q5_0" else 8)
 
 
 def parts_of(path: Path) -> list[Path]:

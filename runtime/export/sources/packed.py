@@ -110,29 +110,50 @@ class PackedMatrix:
         blocks *= scales[..., None]
         return blocks.reshape(self.shape)
 
-    def quantized(self, bits: int, block: int) -> Quantized | None:
-        """Return it as [1, N, K] of `bits` with the scales repeated, None where that is inexact."""
+    def quantized(self, bits: int, block: int) -> Quantized:
+        """Return it as [1, N, K] of `bits` with the scales repeated.
+
+        Raises ExportError where that would not be exact: what was rounded once is not rounded anew.
+        """
         if self.group % block or bits not in (4, 8):
-            return None
+            raise ExportError(
+                f"{self.name} is {self.layout.kind}: int{bits} in blocks of {block} cannot hold it "
+                "without loss"
+            )
         steps, scales = self._steps()
         halves = scales.astype(np.float16)
         low, high = (-8, 7) if bits == 4 else (-127, 127)
-        if steps.min() < low or steps.max() > high or (halves.astype(np.float32) != scales).any():
-            return None
+        if steps.min() < low or steps.max() > high:
+            advice = "import it with --quant int8" if bits == 4 else "import it with --quant fp16"
+            raise ExportError(
+                f"{self.name} is {self.layout.kind} with zero points, which a grid of {bits} bits "
+                f"around zero cannot hold without loss: {advice}"
+            )
+        if (halves.astype(np.float32) != scales).any():
+            raise ExportError(f"{self.name} has scales that float16 cannot hold without loss")
         repeated = np.repeat(halves, self.group // block, axis=1)
         return Quantized(steps.astype(np.int8)[None], repeated[None], bits, block)
+
+    def is_symmetric(self) -> bool:
+        """Whether all zero points are in the middle, so that steps have as many bits as codes."""
+        middle = 2 ** (self.layout.bits - 1)
+        return bool((self._zeros() == middle).all())
+
+    def _zeros(self) -> NDArray[np.int16]:
+        """Return the zero points, int16 [groups, outputs]."""
+        layout = self.layout
+        zeros = _codes(read_raw(self.parts["qzeros"]), layout.bits, layout.method == "awq")
+        # As the reference does: zero - 1 = -1 is stored as the largest code, and comes back as 0.
+        return np.asarray((zeros.astype(np.int16) + layout.zero_offset) & (2**layout.bits - 1))
 
     def _steps(self) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
         """Return code - zero, int16 [outputs, inputs], and scales float32 [outputs, groups]."""
         self._check_order()
-        layout, raw = self.layout, {part: read_raw(self.parts[part]) for part in PARTS[:2]}
-        zeros = _codes(raw["qzeros"], layout.bits, layout.method == "awq").astype(np.int16)
-        # As the reference does: zero - 1 = -1 is stored as the largest code, and comes back as 0.
-        zeros = (zeros + layout.zero_offset) & (2**layout.bits - 1)
+        layout, words, zeros = self.layout, read_raw(self.parts["qweight"]), self._zeros()
         if layout.method == "awq":
-            codes = _codes(raw["qweight"], layout.bits, True).T
+            codes = _codes(words, layout.bits, True).T
         else:
-            codes = _codes(np.ascontiguousarray(raw["qweight"].T), layout.bits, False)
+            codes = _codes(np.ascontiguousarray(words.T), layout.bits, False)
         steps = codes.astype(np.int16).reshape(*zeros.T.shape, self.group)
         steps -= zeros.T[..., None]
         scales = np.ascontiguousarray(read_float(self.parts["scales"]).T)
