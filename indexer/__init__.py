@@ -2,7 +2,8 @@
 
 from indexer.changes import ByteEdit, Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
-from indexer.crawl import Batch, Crawler, Progress
+from indexer.crawl import Crawler
+from indexer.crawl_state import Batch, Progress
 from indexer.document import Document, syntax_errors
 from indexer.extract import extract
 from indexer.facts import Chunk, FileFacts, Import, Kind, Reference, Role, Symbol

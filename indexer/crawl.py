@@ -15,16 +15,16 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 
 from indexer.changes import FileFound, FileGone
-from indexer.config import IndexConfig
 from indexer.costs import Costs
+from indexer.crawl_state import Batch, Progress, Shared
 from indexer.files import name_of, parent_of
 from indexer.ignore import IGNORE_FILES, Rules
-from indexer.known import FILE_BYTES, UNKNOWN, KnownFiles, cost_of, state_of
+from indexer.known import FILE_BYTES, UNKNOWN, cost_of, state_of
 from indexer.language import language_of
 from indexer.pool import GIVEN_UP, Finished, Pool
 from indexer.source import Extracted, FactsSource
 from indexer.walk import Found, Listing
-from indexer.worker import Extract, Walk, perform
+from indexer.worker import Extract, Listings, Walk, perform
 
 TASK_FILES, TASK_BYTES = 32, 400_000
 WALK_FOLDERS = 64
@@ -37,27 +37,6 @@ STORED_AT_A_TIME = 32
 INLINE_BYTES = 200_000
 """Changed files of less than this together are read in the crawling thread, at once."""
 BATCHES_AHEAD = 8
-MOST_OVERTAKEN = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Counts of files in known languages since the crawl began."""
-
-    found: int
-    done: int
-    skipped: int
-    complete: bool  # whether the crawl came to its end
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A few changes for the index, and files that the rules keep out, with the reasons."""
-
-    changes: tuple[FileFound | FileGone, ...]
-    skipped: tuple[tuple[str, str], ...]
-    progress: Progress
-    moment: int = 0  # when it was made, by the crawler's count
 
 
 class Crawler:
@@ -69,7 +48,7 @@ class Crawler:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._shared = _Shared()
+        self._shared = Shared()
         self._walking = threading.Lock()
         self._reading = threading.Lock()
         self._running: set[threading.Event] = set()  # each ends the crawl that it belongs to
@@ -175,51 +154,6 @@ class Crawler:
             yield change
 
 
-class _Shared:
-    """What the crawls of a crawler share; they run in threads."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.known = KnownFiles()
-        self.given_up: set[str] = set()  # files that ended a worker: nobody else reads them
-        self.moment = 0
-        self.left_out = 0
-        self.roots: tuple[str, ...] = ()  # of the last crawl of all
-        self.costs = Costs()
-        self._latest: dict[str, int] = {}  # files that were read beside a crawl, and when
-        self._source: tuple[IndexConfig, FactsSource] | None = None
-
-    def source_for(self, config: IndexConfig) -> FactsSource:
-        """What reads a few files in this process."""
-        with self.lock:
-            if self._source is None or self._source[0] != config:
-                self._source = config, FactsSource(config)
-            return self._source[1]
-
-    def overtake(self, paths: Iterable[str]) -> None:
-        """These were read just now, beside a crawl that may have read them before."""
-        with self.lock:
-            self.moment += 1
-            for path in paths:
-                self._latest.pop(path, None)
-                self._latest[path] = self.moment
-            while len(self._latest) > MOST_OVERTAKEN:
-                del self._latest[next(iter(self._latest))]
-
-    def is_overtaken(self, path: str, moment: int) -> bool:
-        return self._latest.get(path, 0) > moment
-
-    def forget(self, path: str) -> None:
-        with self.lock:
-            self.known.drop(path)
-
-    def doubt(self, batch: Batch) -> None:
-        """The changes of a batch were not taken: the next crawl has to tell them again."""
-        with self.lock:
-            for change in batch.changes:
-                self.known.doubt(change.path)
-
-
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     """A file to be read."""
@@ -234,7 +168,7 @@ class Crawl:
 
     def __init__(
         self,
-        shared: _Shared,
+        shared: Shared,
         rules: Rules,
         cancelled: threading.Event,
         changed: tuple[str, ...] | None,
@@ -253,6 +187,7 @@ class Crawl:
         self._again: dict[str, None] = {}  # folders of which too many files waited
         self._is_listing = False
         self._lists_here = False
+        self._unsure: list[Found] = []  # files that may be in the store
         self._tasks = 0  # of reading, under way
         self._vanished: tuple[str, ...] = ()
         self._starts: tuple[str, ...] = rules.roots
@@ -324,7 +259,7 @@ class Crawl:
         paths = self._next_files(len(self._waiting))
         source = self._shared.source_for(self._rules.config)
         for reply in perform(Extract(paths), self._rules, source, None):
-            assert not isinstance(reply, Listing)
+            assert not isinstance(reply, Listings)
             yield self._result(reply)
 
     def _read_by_pool(self) -> Iterator[Batch]:
@@ -342,8 +277,9 @@ class Crawl:
                 reply = pool.reply(self._cancelled)
                 if reply is None:
                     return
-                if isinstance(reply, Listing):
-                    yield from self._take(reply, source)
+                if isinstance(reply, Listings):
+                    for listing in reply.listings:
+                        yield from self._take(listing)
                 elif not isinstance(reply, Finished):
                     yield self._result(reply)
                 elif isinstance(reply.task, Walk):
@@ -364,8 +300,10 @@ class Crawl:
             if self._cancelled.is_set():
                 return
             for listing in source.listings(self._rules, self._folders.pop()):
-                yield from self._take(listing, source)
-            self._submit(pool)
+                yield from self._take(listing)
+            if len(self._unsure) >= STORED_AT_A_TIME or not self._folders:
+                yield from self._find_stored(source)
+                self._submit(pool)
 
     def _submit(self, pool: Pool) -> None:
         """Keeps every worker busy, and as few files waiting as that needs."""
@@ -399,7 +337,7 @@ class Crawl:
         self._waiting_bytes -= size
         return tuple(paths)
 
-    def _take(self, listing: Listing, source: FactsSource) -> Iterator[Batch]:
+    def _take(self, listing: Listing) -> Iterator[Batch]:
         """What a folder holds: files are read if they may be and are not known as they are now."""
         skipped = list(listing.skipped)
         self._folders += reversed(listing.folders)
@@ -421,16 +359,25 @@ class Crawl:
                 else:
                     unknown.append(file)
             self._found += len(listing.files)
-        yield self._batch((), tuple(skipped))
-        stored: list[Extracted] = []
+        if skipped:
+            yield self._batch((), tuple(skipped))
+        if self._lists_here:
+            self._unsure += unknown
+            return
         for file in unknown:
-            found = source.stored(file.path, file.state) if self._lists_here else None
-            if found is None:
-                self._wait_for(file.path, file.size, file.state)
-            else:
-                stored.append(found)
-        for start in range(0, len(stored), STORED_AT_A_TIME):
-            yield self._result(tuple(stored[start : start + STORED_AT_A_TIME]))
+            self._wait_for(file.path, file.size, file.state)
+
+    def _find_stored(self, source: FactsSource) -> Iterator[Batch]:
+        """Takes what is in the store from there; all else has to be read."""
+        unsure, self._unsure = self._unsure, []
+        for start in range(0, len(unsure), STORED_AT_A_TIME):
+            files = unsure[start : start + STORED_AT_A_TIME]
+            found = source.stored([(file.path, file.state) for file in files])
+            for file in files:
+                if file.path not in found:
+                    self._wait_for(file.path, file.size, file.state)
+            if found:
+                yield self._result(tuple(found.values()))
 
     def _result(self, files: tuple[Extracted, ...]) -> Batch:
         changes: list[FileFound | FileGone] = []

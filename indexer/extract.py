@@ -7,8 +7,7 @@ for secrets, and the import rules of a few languages.
 from __future__ import annotations
 
 from functools import lru_cache
-
-import tree_sitter
+from typing import TYPE_CHECKING
 
 from indexer.clauses import resolved
 from indexer.facts import FileFacts, packed_imports, unpacked_imports
@@ -16,6 +15,9 @@ from indexer.hiding import without_secrets
 from indexer.language import Language
 from indexer.native import Columns, Document, Facts, Reading, TooSlow, digest
 from indexer.secrets import key_block_ranges, mask_ranges, token_ranges
+
+if TYPE_CHECKING:
+    import tree_sitter
 
 __all__ = ["DocumentExtractor", "Points", "TooSlow", "digest_of", "extract"]
 
@@ -43,7 +45,7 @@ class DocumentExtractor:
     def __init__(self, language: Language, keep_last_good: bool = True) -> None:
         self._language = language
         self._keep = keep_last_good
-        self._document = Document(language.native)
+        self._document = Document(language.native_for_trees)
         self._good: tree_sitter.Tree | None = None
 
     def edit(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from indexer.language import languages
@@ -35,6 +34,8 @@ def generation() -> str:
 
 def _version(module: str) -> str:
     """The version of the distribution that a module is named after."""
+    from importlib.metadata import PackageNotFoundError, version  # slow to load, and rarely needed
+
     try:
         return version(module.replace("_", "-"))
     except PackageNotFoundError:

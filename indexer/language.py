@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
-
-import tree_sitter
+from typing import TYPE_CHECKING, Any
 
 import indexer.languages
 from indexer.definitions import CUTTING, FUNCTIONS, VALUES
 from indexer.facts import CONTAINERS, KINDS, ROLES
 from indexer.native import Grammar, check_trees, language_pointer
 from indexer.secrets import TRIGGERS
+
+if TYPE_CHECKING:
+    import tree_sitter
 
 HEAD = re.compile(
     rb"@((?:definition|reference)\.\w+|import\.none|import|parameter|comment)(?![\w.])"
@@ -78,6 +79,12 @@ class Language:
         return _native(self)
 
     @property
+    def native_for_trees(self) -> Grammar:
+        """As `native`, for the trees of the installed tree-sitter. Raises NativeError."""
+        _check_trees(self.grammar_module, self.grammar_function)
+        return self.native
+
+    @property
     def imports_are_split(self) -> bool:
         """Whether a function of the language's own makes imports of what patterns find."""
         return hasattr(self.imports, "split") or hasattr(self.imports, "default_binding")
@@ -105,6 +112,8 @@ class Language:
         return f"{self.line_comment} {words} {self.comment_end}".rstrip()
 
     def parse(self, text: bytes, old: tree_sitter.Tree | None = None) -> tree_sitter.Tree:
+        import tree_sitter
+
         parser = tree_sitter.Parser(self.grammar)
         return parser.parse(text) if old is None else parser.parse(text, old)
 
@@ -176,7 +185,14 @@ def _read_language(folder: Path) -> Language:
 
 @cache
 def _grammar(module: str, function: str) -> tree_sitter.Language:
+    import tree_sitter  # not loaded where texts are only read
+
     return tree_sitter.Language(getattr(importlib.import_module(module), function)())
+
+
+@cache
+def _check_trees(module: str, function: str) -> None:
+    check_trees(_grammar(module, function), b"x")
 
 
 @cache
@@ -184,6 +200,8 @@ def _query(
     module: str, function: str, folders: tuple[str, ...], name: str
 ) -> tree_sitter.Query | None:
     """A compiled query. Compiling takes milliseconds, so it happens once a process."""
+    import tree_sitter
+
     source = _source(folders, name)
     return tree_sitter.Query(_grammar(module, function), source.decode()) if source else None
 
@@ -232,7 +250,6 @@ def _native(language: Language) -> Grammar:
         f"imports {'split' if language.imports_are_split else ''}",
         *(f"trigger {literal.decode()} {also.decode()}" for literal, also in TRIGGERS),
     ]
-    check_trees(language.grammar, b"x")
     settings = "\n".join(lines).encode()
     try:
         return Grammar(language_pointer(capsule), language.facts_source, settings)

@@ -12,6 +12,7 @@ from indexer.ignore import Rules
 from indexer.source import Extracted, FactsSource, too_long
 from indexer.walk import Listing
 from indexer.worker import (
+    Listings,
     Reply,
     Task,
     Walk,
@@ -124,7 +125,7 @@ class Pool:
         try:
             worker = self._own_worker()
             for reply in worker.perform(task):
-                if not isinstance(reply, Listing):
+                if not isinstance(reply, Listings):
                     answered.update(file.path for file in reply)
                 self._tell(reply)
             self.costs.add(worker.costs.taken(), worker.costs.peak_bytes)
@@ -166,7 +167,7 @@ class Pool:
 
     def _give_up(self, task: Task, path: str, reason: str) -> None:
         if isinstance(task, Walk):
-            self._tell(Listing(path, (), (), ((path, reason),)))
+            self._tell(Listings((Listing(path, (), (), ((path, reason),)),)))
         else:
             self._tell((Extracted(path, None, reason, GIVEN_UP),))
 

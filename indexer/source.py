@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.config import IndexConfig
@@ -36,9 +36,10 @@ def too_long(seconds: float) -> str:
 class FactsSource:
     """Reads files. Of a file that is in the state in which it was read before, nothing is read."""
 
-    def __init__(self, config: IndexConfig) -> None:
+    def __init__(self, config: IndexConfig, generation: str = "") -> None:
+        """`generation` is that of indexer.generation, where the caller knows it."""
         folder = config.store_folder
-        self._store = Store(folder, config.max_store_bytes) if folder else None
+        self._store = Store(folder, config.max_store_bytes, generation) if folder else None
         self._fresh: list[Kept] = []
         self.costs = Costs()
 
@@ -56,13 +57,17 @@ class FactsSource:
         """Whether anything below a folder was kept by an earlier run."""
         return self._store is not None and self._store.knows(folder)
 
-    def stored(self, path: str, state: int) -> Extracted | None:
-        """What an earlier run made of a file, if the file is in the state in which it was read."""
+    def stored(self, files: Sequence[tuple[str, int]]) -> dict[str, Extracted]:
+        """What an earlier run made of files that are in the state in which it read them."""
         if self._store is None:
-            return None
+            return {}
         with self.costs.phase("store"):
-            found = self._store.find(path, state)
-        return None if found is None else Extracted(path, found.facts, found.reason, state)
+            found = self._store.find_all(files)
+        return {
+            path: Extracted(path, found[path].facts, found[path].reason, state)
+            for path, state in files
+            if path in found
+        }
 
     def facts_of_file(self, path: str, rules: Rules) -> Extracted:
         """The facts of a file, or why there are none."""
@@ -75,12 +80,12 @@ class FactsSource:
             is_gone = isinstance(error, FileNotFoundError | NotADirectoryError)
             reason = "" if is_gone else f"cannot be read: {error.strerror}"
             return Extracted(path, None, reason, UNKNOWN)
-        verdict = rules.verdict(path, status.st_size)
+        verdict = rules.verdict_of(path, status)
         if not verdict.allowed:
             return Extracted(path, None, verdict.reason, UNKNOWN)
-        stored = self.stored(path, state_of(status))
-        if stored is not None:
-            return stored
+        stored = self.stored([(path, state_of(status))])
+        if stored:
+            return stored[path]
         with self.costs.phase("read"):
             text, reason, state = read_allowed(path, rules)
         if text is None:

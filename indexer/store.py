@@ -22,8 +22,9 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +43,8 @@ TRIM_EVERY = 4_000_000
 KEPT_SHARE = 0.8
 """Trimming goes down to this share of the largest size, so that it is rare."""
 DAY = 86_400
+MOST_ASKED = 500
+"""Files of one query: SQLite allows 999 values on old systems."""
 SETUP = """
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = TRUNCATE;
@@ -97,11 +100,12 @@ class Store:
     Its methods may be called from any thread.
     """
 
-    def __init__(self, folder: str, max_bytes: int) -> None:
+    def __init__(self, folder: str, max_bytes: int, known_generation: str = "") -> None:
+        """`known_generation` is `generation()`, where the caller knows it."""
         self.problem = ""
         """Why nothing is kept any more, in words; "" while all is well."""
         self._folder = Path(folder)
-        self._path = self._folder / f"{NAME}{generation()}{ENDING}"
+        self._path = self._folder / f"{NAME}{known_generation or generation()}{ENDING}"
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -140,27 +144,40 @@ class Store:
 
     def find(self, path: str, state: int) -> Stored | None:
         """What is known of a file in a state that `save` was told, or None."""
-        return self._guarded(lambda: self._find(path, state), None)
+        return self.find_all([(path, state)]).get(path)
 
-    def _find(self, path: str, state: int) -> Stored | None:
+    def find_all(self, files: Sequence[tuple[str, int]]) -> dict[str, Stored]:
+        """As `find`, of many files with their states: what is known, by path."""
+        found: dict[str, Stored] = {}
+        for start in range(0, len(files), MOST_ASKED):
+            piece = files[start : start + MOST_ASKED]
+            nothing: dict[str, Stored] = {}
+            found |= self._guarded(partial(self._find, piece), nothing)
+        return found
+
+    def _find(self, files: Sequence[tuple[str, int]]) -> dict[str, Stored]:
         if self._connection is None:
-            return None
-        name = _encoded(path)
-        row = self._connection.execute(
-            "SELECT entry, id, used, facts FROM files LEFT JOIN texts"
-            " ON key = substr(entry, 13) WHERE path = ?",
-            (name,),
-        ).fetchone()
-        if row is None:
-            return None
-        entry = _checked(row[0], name)
-        if entry is None or len(entry) < 8 or entry[:8] != state.to_bytes(8, "little"):
-            return None
-        key = entry[8:]
-        if key[:1] == REFUSED:
-            return Stored(None, key[1:].decode("utf-8", "replace"))
-        facts = self._facts(path, key, row[1:]) if row[1] is not None else None
-        return None if facts is None else Stored(facts, "")
+            return {}
+        asked = {_encoded(path): (path, state) for path, state in files}
+        rows = self._connection.execute(
+            "SELECT path, entry, id, used, facts FROM files LEFT JOIN texts"
+            f" ON key = substr(entry, 13) WHERE path IN ({', '.join('?' * len(asked))})",
+            tuple(asked),
+        )
+        found: dict[str, Stored] = {}
+        for name, blob, *text in rows:
+            path, state = asked[name]
+            entry = _checked(blob, name)
+            if entry is None or len(entry) < 8 or entry[:8] != state.to_bytes(8, "little"):
+                continue
+            key = entry[8:]
+            if key[:1] == REFUSED:
+                found[path] = Stored(None, key[1:].decode("utf-8", "replace"))
+            elif text[0] is not None:
+                facts = self._facts(path, key, text)
+                if facts is not None:
+                    found[path] = Stored(facts, "")
+        return found
 
     def find_text(self, path: str, key: bytes) -> FileFacts | None:
         """The facts of a text, under a path where it may not have stood before, or None."""
@@ -174,7 +191,7 @@ class Store:
         ).fetchone()
         return None if row is None else self._facts(path, key, row)
 
-    def _facts(self, path: str, key: bytes, row: tuple[int, int, bytes]) -> FileFacts | None:
+    def _facts(self, path: str, key: bytes, row: Sequence[Any]) -> FileFacts | None:
         text_id, used, blob = row
         body = _checked(blob, key)
         if body is None:
@@ -333,7 +350,7 @@ def _checked(blob: Any, name: bytes) -> bytes | None:
     if not isinstance(blob, bytes) or len(blob) < CHECK.size:
         return None
     body = blob[CHECK.size :]
-    return body if _with_check(body, name)[: CHECK.size] == blob[: CHECK.size] else None
+    return body if CHECK.unpack_from(blob) == (zlib.crc32(body, zlib.crc32(name)),) else None
 
 
 def _size(connection: sqlite3.Connection) -> int:

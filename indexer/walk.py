@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from indexer.disk import read_regular
-from indexer.ignore import Rules, content_verdict
+from indexer.ignore import PATTERN_FILES, Rules, content_verdict
 from indexer.known import UNKNOWN, settled_state, state_of
 from indexer.language import language_of
 
@@ -43,22 +43,29 @@ def list_folder(rules: Rules, folder: str) -> Iterator[Listing]:
     Links are never followed: what they lead to is either found under its own path or lies outside.
     """
     names: list[tuple[str, bool]] = []  # paths of files, and whether they are links
-    folders: list[str] = []
+    inside: list[os.DirEntry[str]] = []
+    patterns: set[str] = set()  # ignore files
     skipped: list[tuple[str, str]] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.name in PATTERN_FILES:
+                    patterns.add(entry.name)
                 if _is_folder(entry):
-                    verdict = rules.folder_verdict(entry.path)
-                    if verdict.allowed:
-                        folders.append(entry.path)
-                    elif entry.name not in OWN_FOLDERS:
-                        skipped.append((entry.path, verdict.reason))
+                    inside.append(entry)
                 elif language_of(entry.name) is not None:
                     names.append((entry.path, entry.is_symlink()))
+        rules.saw(folder, patterns)
     except OSError as error:
         if not isinstance(error, FileNotFoundError):
             skipped.append((folder, f"the folder cannot be read: {error.strerror or error}"))
+    folders: list[str] = []
+    for entry in inside:
+        verdict = rules.folder_verdict(entry.path)
+        if verdict.allowed:
+            folders.append(entry.path)
+        elif entry.name not in OWN_FOLDERS:
+            skipped.append((entry.path, verdict.reason))
     names.sort()
     folders.sort()
     first = names[:PIECE]
@@ -103,7 +110,7 @@ def read_source(path: str, rules: Rules) -> tuple[bytes | None, str]:
 def read_with_state(path: str, rules: Rules) -> tuple[bytes | None, str, int]:
     """As `read_source`, and the file's state, UNKNOWN while it may still be changing."""
     try:
-        verdict = rules.verdict(path, os.lstat(path).st_size)
+        verdict = rules.verdict_of(path, os.lstat(path))
     except OSError as error:
         return None, _unreadable(error), UNKNOWN
     return read_allowed(path, rules) if verdict.allowed else (None, verdict.reason, UNKNOWN)

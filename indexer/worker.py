@@ -27,6 +27,7 @@ import msgpack
 from indexer.config import IndexConfig
 from indexer.costs import Costs, peak_bytes
 from indexer.facts import FileFacts
+from indexer.generation import generation
 from indexer.ignore import Rules
 from indexer.source import Extracted, FactsSource
 from indexer.walk import Found, Listing
@@ -38,8 +39,11 @@ MARK, TIMEOUT_MARK = b".", b"Timeout"
 HAS_TIMER = hasattr(signal, "setitimer")
 TIMER_CODE = -int(signal.SIGPROF) if HAS_TIMER else None
 """How a process ends that has used up its processor time."""
-REPLY_FILES, REPLY_BYTES = 16, 100_000
-"""A reply is sent after so many files or bytes of text, so that reading it takes about 1 ms."""
+REPLY_FILES, REPLY_BYTES = 32, 200_000
+"""A reply is sent after so many files or bytes of text, so that taking it takes some 2 ms."""
+LISTED_FILES = 256
+PIPE_BYTES = 1 << 20
+"""So much a worker may write before somebody has to wake up and read it, on Linux."""
 PATIENCE, GRACE_SECONDS = 6, 5.0
 """Wall time may be so many times the processor time: the machine has other work too. After that,
 and some grace, the parent ends a worker whose own watchdog has failed."""
@@ -59,23 +63,27 @@ class Extract:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Listings:
+    """What some folders hold."""
+
+    listings: tuple[Listing, ...]
+
+
 Task = Walk | Extract
-Reply = Listing | tuple[Extracted, ...]
+Reply = Listings | tuple[Extracted, ...]
 
 
 def perform(task: Task, rules: Rules, source: FactsSource, watch: Watch | None) -> Iterator[Reply]:
     """Does a task, a few files a reply. The same code runs in a worker and without one."""
+    if isinstance(task, Walk):
+        yield from _listings(task, rules, source, watch)
+        return
     done: list[Extracted] = []
     size = 0
     for path in task.paths:
         if watch is not None:
             watch.begin()
-        if isinstance(task, Walk):
-            for listing in source.listings(rules, path):
-                yield listing
-                if watch is not None:
-                    watch.go_on()
-            continue
         file = source.facts_of_file(path, rules)
         done.append(file)
         size += file.facts.size if file.facts is not None else 0
@@ -85,6 +93,26 @@ def perform(task: Task, rules: Rules, source: FactsSource, watch: Watch | None) 
     if done:
         yield tuple(done)
     source.keep()
+
+
+def _listings(
+    task: Walk, rules: Rules, source: FactsSource, watch: Watch | None
+) -> Iterator[Listings]:
+    done: list[Listing] = []
+    count = 0
+    for path in task.paths:
+        if watch is not None:
+            watch.begin()
+        for listing in source.listings(rules, path):
+            done.append(listing)
+            count += len(listing.files)
+            if count >= LISTED_FILES:
+                yield Listings(tuple(done))
+                done, count = [], 0
+            if watch is not None:
+                watch.go_on()
+    if done:
+        yield Listings(tuple(done))
 
 
 class WorkerStartError(Exception):
@@ -114,7 +142,8 @@ class Worker:
         except OSError as error:
             raise WorkerStartError(str(error)) from error
         try:
-            self._send([list(roots), asdict(config)])
+            known = generation() if config.store_folder else ""
+            self._send([list(roots), asdict(config), known])
             is_ready = self._receive()[0] == READY
         except WorkerDiedError:
             is_ready = False
@@ -238,6 +267,7 @@ def main() -> None:
     tasks = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb")
     marks = os.dup(2)
+    _widen(replies)
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nothing, standard)
@@ -248,7 +278,7 @@ def main() -> None:
         return
     roots, config = tuple(start[0]), _config(start[1])
     limit_memory(config.max_worker_bytes)
-    source = FactsSource(config)
+    source = FactsSource(config, start[2])
     watch = Watch(marks, config.max_file_seconds)
     base = resident_bytes()
     write_frame(replies, [READY])
@@ -262,6 +292,14 @@ def main() -> None:
         watch.pause()
         is_spent = resident_bytes() - base > config.max_worker_bytes // 2
         write_frame(replies, [DONE, is_spent, source.costs.taken(), peak_bytes()])
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Lets a pipe hold more, where the system has it so."""
+    with suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _config(values: dict[str, Any]) -> IndexConfig:
@@ -297,9 +335,8 @@ def resident_bytes() -> int:
 
 
 def _packed(reply: Reply) -> list[Any]:
-    if isinstance(reply, Listing):
-        files = [(file.path, file.size, file.state, file.reason) for file in reply.files]
-        return [LISTED, reply.folder, files, reply.folders, reply.skipped]
+    if isinstance(reply, Listings):
+        return [LISTED, [_packed_listing(listing) for listing in reply.listings]]
     rows = [file.facts.to_row() if file.facts is not None else None for file in reply]
     told = [(file.path, file.reason, file.state) for file in reply]
     return [READ, rows, told]
@@ -307,17 +344,26 @@ def _packed(reply: Reply) -> list[Any]:
 
 def _unpacked(reply: list[Any]) -> Reply:
     if reply[0] == LISTED:
-        _, folder, files, folders, skipped = reply
-        return Listing(
-            folder,
-            tuple(Found(*file) for file in files),
-            tuple(folders),
-            tuple((path, reason) for path, reason in skipped),
-        )
+        return Listings(tuple(map(_unpacked_listing, reply[1])))
     _, rows, told = reply
     return tuple(
         Extracted(path, FileFacts.from_row(row) if row is not None else None, reason, state)
         for row, (path, reason, state) in zip(rows, told, strict=True)
+    )
+
+
+def _packed_listing(listing: Listing) -> tuple[Any, ...]:
+    files = [(file.path, file.size, file.state, file.reason) for file in listing.files]
+    return listing.folder, files, listing.folders, listing.skipped
+
+
+def _unpacked_listing(packed: list[Any]) -> Listing:
+    folder, files, folders, skipped = packed
+    return Listing(
+        folder,
+        tuple(Found(*file) for file in files),
+        tuple(folders),
+        tuple((path, reason) for path, reason in skipped),
     )
 
 
@@ -337,5 +383,6 @@ def read_frame(pipe: IO[bytes]) -> Any:
 
 def write_frame(pipe: IO[bytes], value: object) -> None:
     body = msgpack.packb(value, unicode_errors="surrogateescape")
-    pipe.write(LENGTH.pack(len(body)) + body)
+    pipe.write(LENGTH.pack(len(body)))
+    pipe.write(body)
     pipe.flush()

@@ -9,16 +9,15 @@ not hold the interpreter's lock. In a source checkout one command builds it:
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
-import importlib.resources
 import os
 import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import tree_sitter
+if TYPE_CHECKING:
+    import tree_sitter
 
 BUILD = (
     "cmake -S indexer/native -B indexer/native/build -DCMAKE_BUILD_TYPE=Release && "
@@ -203,7 +202,7 @@ def digest(text: bytes) -> bytes:
 
 
 def tree_pointer(tree: tree_sitter.Tree) -> int:
-    """The TSTree in a tree of Python's; `load_library` has made sure that it is there."""
+    """The TSTree in a tree of Python's; `check_trees` has made sure that it is there."""
     pointer = ctypes.c_void_p.from_address(id(tree) + object.__basicsize__).value
     assert pointer
     return pointer
@@ -223,13 +222,9 @@ def language_pointer(language: object) -> int:
 def library_path() -> Path:
     """The built library: beside the installed package, else in the source tree's build folder."""
     name = "sopilka_index.dll" if sys.platform == "win32" else "sopilka_index.so"
-    package = importlib.resources.files("indexer.native")
+    installed = [Path(folder, name) for folder in __path__]
     source_tree = Path(__file__).parent / "build"
-    for candidate in (
-        Path(str(package.joinpath(name))),
-        source_tree / name,
-        source_tree / "Release" / name,
-    ):
+    for candidate in (*installed, source_tree / name, source_tree / "Release" / name):
         if candidate.is_file():
             return candidate
     raise NativeError(
@@ -240,7 +235,7 @@ def library_path() -> Path:
 
 @cache
 def load_library() -> ctypes.CDLL:
-    """The library with its functions declared, made sure to fit the installed tree-sitter."""
+    """The library with its functions declared."""
     path = library_path()
     try:
         library = ctypes.CDLL(os.fspath(path))
@@ -277,27 +272,41 @@ def load_library() -> ctypes.CDLL:
         if function is None:
             raise NativeError(f"the library {path} is older than this source; build it: {BUILD}")
         function.restype, function.argtypes = result, arguments
-    compiled = library.sopilka_core_version().decode()
-    installed = importlib.metadata.version("tree-sitter")
-    if compiled != installed:
-        raise NativeError(
-            f"the library {path} holds tree-sitter {compiled}, but tree-sitter {installed} is"
-            f" installed: pip install tree-sitter=={compiled}, or build the library again: {BUILD}"
-        )
     return library
 
 
+@cache
+def check_core() -> str:
+    """Makes sure that the library fits the installed tree-sitter, and returns the version."""
+    from importlib.metadata import version  # takes longer to load than all else here
+
+    compiled: str = load_library().sopilka_core_version().decode()
+    installed = version("tree-sitter")
+    if compiled != installed:
+        raise NativeError(
+            f"the library {library_path()} holds tree-sitter {compiled}, but tree-sitter"
+            f" {installed} is installed: pip install tree-sitter=={compiled}, or build the library"
+            f" again: {BUILD}"
+        )
+    return installed
+
+
 def check_trees(language: tree_sitter.Language, text: bytes) -> None:
-    """Makes sure that the trees of the installed tree-sitter can be read natively."""
+    """Makes sure that the trees of the installed tree-sitter can be read natively.
+
+    Who only reads texts needs none of them: the library has a parser of its own.
+    """
+    import tree_sitter
+
+    installed = check_core()
     tree = tree_sitter.Parser(language).parse(text)
     root = tree.root_node
     seen = (ctypes.c_uint32 * 4)()
     load_library().sopilka_look(tree_pointer(tree), seen)
     if tuple(seen) != (root.start_byte, root.end_byte, root.child_count, root.kind_id):
         raise NativeError(
-            f"tree-sitter {importlib.metadata.version('tree-sitter')} for this Python keeps its"
-            " trees elsewhere than expected: install the wheel of the version that pyproject.toml"
-            " names"
+            f"tree-sitter {installed} for this Python keeps its trees elsewhere than expected:"
+            " install the wheel of the version that pyproject.toml names"
         )
 
 
