@@ -14,12 +14,17 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Beside = Callable[[Callable[[], None]], None]
+"""Runs something in another thread."""
 
 DATA_ENDINGS = (".json", ".jsonc")
 MAX_KEPT = 5_000
 MAX_BUILD_BYTES = 16_000_000
 """A list of compiler calls with more is not read: parsing it would take too long."""
+SMALL_BYTES = 100_000
+"""A list of compiler calls with more is read beside the caller, where somebody offers that."""
 LOOK_AGAIN_SECONDS = 2.0
+SPACE = re.compile(r"[ \t\n\r]*")
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
@@ -32,14 +37,21 @@ class Contents:
         digest_of: Callable[[str], bytes | None] = lambda path: None,
         text_of: Callable[[str], bytes | None] = lambda path: None,
         roots: tuple[str, ...] = (),
+        beside: Beside | None = None,
     ) -> None:
-        """`digest_of` and `text_of` tell what the index knows of a path; `roots` bound the disk."""
+        """`digest_of` and `text_of` tell what the index knows of a path; `roots` bound the disk.
+
+        With `beside` nobody waits until a large file is read: it says nothing, or what it said
+        before, until then.
+        """
         self._digest_of = digest_of
         self._text_of = text_of
         self.roots = roots
         self._real_roots = tuple(os.path.realpath(root) for root in roots)
         self._parsed: dict[str, tuple[bytes, Any]] = {}
         self._derived: dict[Hashable, Any] = {}
+        self._beside = beside
+        self.has_news = False  # whether something on disk says something else than before
         self._on_disk: dict[str, tuple[float, tuple[int, int], Any]] = {}
 
     def changed(self, path: str) -> None:
@@ -84,12 +96,21 @@ class Contents:
             value: T | None = known[2]
             return value
         state = self._state(path)
-        if known is not None and known[1] == state:
-            value = known[2]
-        else:
-            value = self._read(path, convert) if state != (0, 0) else None
+        value = known[2] if known is not None else None
+        if known is None or known[1] != state:
+            if self._beside is not None and state[1] > SMALL_BYTES:
+                self._beside(lambda: self._take(path, state, convert))
+            else:
+                value = self._read(path, convert) if state != (0, 0) else None
+                self.has_news |= known is not None
         self._on_disk[path] = (now, state, value)
         return value
+
+    def _take(self, path: str, state: tuple[int, int], convert: Callable[[Any], Any]) -> None:
+        """Runs in another thread: what it sets is seen as a whole or not at all."""
+        value = self._read(path, convert)
+        self._on_disk[path] = (time.monotonic(), state, value)
+        self.has_news = True
 
     def _state(self, path: str) -> tuple[int, int]:
         """When a file was changed and its size; zeros if it may not be read or is not there."""
@@ -108,7 +129,41 @@ class Contents:
                 text = file.read(MAX_BUILD_BYTES + 1)
         except OSError:
             return None
-        return convert(parse_json(text)) if len(text) <= MAX_BUILD_BYTES else None
+        return convert(parse_list(text)) if len(text) <= MAX_BUILD_BYTES else None
+
+
+def parse_list(text: bytes) -> Any:
+    """As `parse_json`, an item at a time: other threads get their turn in a long list.
+
+    Comments and trailing commas are allowed in a small one only.
+    """
+    source = text.decode("utf-8-sig", "replace")
+    items: list[Any] = []
+    decode, end = json.JSONDecoder().raw_decode, len(source)
+    at = _behind_space(source, 0)
+    try:
+        if source[at] != "[":
+            return parse_json(text) if len(text) <= SMALL_BYTES else None
+        at = _behind_space(source, at + 1)
+        while items or source[at] != "]":
+            item, at = decode(source, at)
+            items.append(item)
+            at = _behind_space(source, at)
+            if source[at] == "]":
+                break
+            if source[at] != ",":
+                raise ValueError("an item is followed by a comma or by the end of its list")
+            at = _behind_space(source, at + 1)
+        if _behind_space(source, at + 1) != end:
+            raise ValueError("the list is followed by more")
+    except (ValueError, RecursionError, IndexError):
+        return parse_json(text) if len(text) <= SMALL_BYTES else None
+    return items
+
+
+def _behind_space(source: str, at: int) -> int:
+    match = SPACE.match(source, at)
+    return match.end() if match else at
 
 
 def parse_json(text: bytes) -> Any:

@@ -26,14 +26,12 @@ from indexer.source import Extracted, FactsSource
 from indexer.walk import Found, Listing
 from indexer.worker import Extract, Listings, Walk, perform
 
-TASK_FILES, TASK_BYTES = 32, 400_000
-WALK_FOLDERS = 64
+TASK_FILES, TASK_BYTES, WALK_FOLDERS = 32, 400_000, 64
 ENOUGH_WAITING = 2_048
 """Folders are listed on only while fewer files than this wait to be read."""
 MOST_WAITING = 50_000
 """Of a folder with more files than this the rest is listed again later."""
-GONE_AT_A_TIME = 256
-STORED_AT_A_TIME = 32
+GONE_AT_A_TIME, STORED_AT_A_TIME = 256, 32
 INLINE_BYTES = 200_000
 """Changed files of less than this together are read in the crawling thread, at once."""
 BATCHES_AHEAD = 8
@@ -178,10 +176,9 @@ class Crawl:
         self._rules = rules
         self._cancelled = cancelled
         self._is_whole = changed is None
-        self._is_full = False
-        self._found = self._done = self._skipped = 0
+        self._is_full = self._has_left_waiting = False
+        self._found = self._done = self._skipped = self._waiting_bytes = 0
         self._waiting: deque[_Waiting] = deque()
-        self._waiting_bytes = 0
         self._under_way: dict[str, tuple[int, int]] = {}  # state of a file, and when it was sent
         self._folders: list[str] = []  # to be listed, the last one first
         self._again: dict[str, None] = {}  # folders of which too many files waited
@@ -295,6 +292,8 @@ class Crawl:
 
     def _submit_all(self, pool: Pool, source: FactsSource) -> Iterator[Batch]:
         """Gives the workers what there is to do; lists folders itself if that is the better way."""
+        if self._is_full and not self._has_left_waiting:
+            yield self._leave_waiting()
         self._submit(pool)
         while self._lists_here and self._folders and len(self._waiting) < ENOUGH_WAITING:
             if self._cancelled.is_set():
@@ -304,6 +303,17 @@ class Crawl:
             if len(self._unsure) >= STORED_AT_A_TIME or not self._folders:
                 yield from self._find_stored(source)
                 self._submit(pool)
+
+    def _leave_waiting(self) -> Batch:
+        """Once the index is full, of the files that wait only those it holds are read again."""
+        with self._shared.lock:
+            told = [(file, self._full(file.path, sys.maxsize)) for file in self._waiting]
+        self._waiting = deque(file for file, reason in told if not reason)
+        self._waiting_bytes = sum(file.size for file in self._waiting)
+        self._has_left_waiting = True
+        skipped = tuple((file.path, reason) for file, reason in told if reason)
+        self._skipped += len(skipped)
+        return self._batch((), skipped)
 
     def _submit(self, pool: Pool) -> None:
         """Keeps every worker busy, and as few files waiting as that needs."""

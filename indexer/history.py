@@ -21,6 +21,11 @@ class History:
             del self._paths[:surplus]
             self._first += surplus
 
+    def forget(self) -> None:
+        """All that is derived from files is to be derived anew."""
+        self._first += len(self._paths) + 1
+        self._paths.clear()
+
     @property
     def now(self) -> int:
         """A mark to ask from later; 0 is the start."""

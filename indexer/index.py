@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from indexer import search
 from indexer.changes import Change, Close, Edit, FileFound, FileGone, Open, Replace
 from indexer.config import IndexConfig
-from indexer.contents import Contents
+from indexer.contents import Beside, Contents
 from indexer.context import ContextSearch
 from indexer.continuation import continuations
 from indexer.disk import read_regular
@@ -54,7 +54,11 @@ class Status:
 class Index:
     """All that is known about the workspace."""
 
-    def __init__(self, config: IndexConfig, roots: tuple[str, ...]) -> None:
+    def __init__(
+        self, config: IndexConfig, roots: tuple[str, ...], beside: Beside | None = None
+    ) -> None:
+        """`beside` runs elsewhere what no question should wait for; without it questions wait."""
+        self._beside = beside
         self.config = config
         self.rules = Rules(roots, config)
         self._documents: dict[str, Document] = {}
@@ -64,7 +68,7 @@ class Index:
         self._tables = Tables()
         self._table, self._chunks = self._tables.symbols, self._tables.chunks
         self._files = self._tables.files
-        self._files.contents = Contents(self._digest, self._current_text, self.rules.roots)
+        self._files.contents = self._contents()
         self._symbol_search = SymbolSearch(self._table, self._tables.history)
         self._graphs = Graphs(self._table, self._tables.history)
         self._repository = Repository(
@@ -77,7 +81,10 @@ class Index:
         """Takes other limits or roots. What is no longer wanted has to be told as gone."""
         self.config = config
         self.rules = Rules(roots, config)
-        self._files.contents = Contents(self._digest, self._current_text, roots)
+        self._files.contents = self._contents()
+
+    def _contents(self) -> Contents:
+        return Contents(self._digest, self._current_text, self.rules.roots, self._beside)
 
     def apply(self, change: Change) -> None:
         """Takes one change. Raises ValueError for an edit that does not fit its document."""
@@ -131,6 +138,9 @@ class Index:
 
     def refresh(self) -> None:
         """Brings the facts of edited documents up to date; every question does so first."""
+        if self._files.contents.has_news:
+            self._files.contents.has_news = False
+            self._tables.history.forget()
         for path in self._dirty:
             self._tables.put(path, None if self._is_refused(path) else self._documents[path].facts)
         self._dirty = {path for path in self._dirty if not self._documents[path].is_settled}

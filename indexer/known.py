@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from indexer.facts import FileFacts
 from indexer.files import parent_of
+from indexer.shards import Shards
 
 UNKNOWN = 0
 """No state: a file that must be read again when it is met again."""
@@ -52,7 +53,7 @@ class KnownFiles:
     """
 
     def __init__(self) -> None:
-        self._slots: dict[str, int] = {}
+        self._slots: Shards[int] = Shards()  # in parts: no growth holds up who waits for the lock
         self._free: list[int] = []
         self._states = array("Q")
         self._costs = array("L")
@@ -80,7 +81,7 @@ class KnownFiles:
     def doubt(self, path: str) -> None:
         """What was told of a file did not arrive: it may be kept or not, and was not seen."""
         self._set(path, UNKNOWN, max(1, self.cost_of(path)))
-        self._rounds[self._slots[path]] = 0
+        self._rounds[self._slots.part(path)[path]] = 0
 
     def keeps(self, path: str) -> bool:
         slot = self._slots.get(path)
@@ -114,7 +115,7 @@ class KnownFiles:
 
     def drop(self, path: str) -> bool:
         """Forgets a file; returns whether it was kept."""
-        slot = self._slots.pop(path, None)
+        slot = self._slots.part(path).pop(path, None)
         if slot is None:
             return False
         cost = self._costs[slot]

@@ -41,6 +41,10 @@ class Shards(Generic[T]):
         """All keys, in no order."""
         return (key for part in self._parts for key in part)
 
+    def items(self) -> Iterator[tuple[str, T]]:
+        """All keys with their values, in no order."""
+        return (item for part in self._parts for item in part.items())
+
     def __len__(self) -> int:
         return sum(map(len, self._parts))
 

@@ -75,6 +75,11 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
     return await future
 
 
+def beside(function: Callable[[], None]) -> None:
+    """Runs something that answers to nobody in a thread."""
+    threading.Thread(target=function, name="beside", daemon=True).start()
+
+
 async def load_model(session: Session) -> None:
     """Loads the bundle of the settings in place of the model that is there."""
     roots = session.index.rules.roots

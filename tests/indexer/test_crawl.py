@@ -224,3 +224,25 @@ def test_what_cannot_fit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     kept = sum(len(batch.changes) for batch in batches)
     assert sum(len(batch.skipped) for batch in batches) == 60 - kept
     assert kept <= batches[-1].progress.done < 20
+
+
+def test_what_waits_when_the_index_is_full_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All in one folder: they are listed long before the first of them does not fit."""
+    monkeypatch.setattr("indexer.crawl.TASK_FILES", 2)
+    for number in range(200):
+        (tmp_path / f"m{number}.py").write_text(f"def f{number}(): return g{number}()\n")
+    config = IndexConfig(workers=0, max_memory_bytes=50_000)
+    crawler = Crawler(Index(config, (str(tmp_path),)).rules)
+    batches = list(crawler.crawl())
+    kept = {change.path for batch in batches for change in batch.changes}
+    skipped = [path for batch in batches for path, _ in batch.skipped]
+    assert len(kept) + len(skipped) == 200 and kept.isdisjoint(skipped)
+    assert len(kept) <= batches[-1].progress.done < 40
+    assert crawler.left_out == len(skipped)
+    for path in kept:  # what it holds already is still followed
+        Path(path).write_text("def again(): return once_more()\n")
+    (tmp_path / "new.py").write_text("def new(): pass\n")
+    changes = [change for batch in crawler.crawl() for change in batch.changes]
+    assert {change.path for change in changes} >= kept

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer import Open, extract, language_of
-from indexer.contents import parse_json
+from indexer.contents import parse_json, parse_list
 from indexer.facts import Import
 from indexer.language import languages
 from indexer.resolve import Resolver
@@ -98,9 +98,18 @@ def test_any_configuration_may_be_there(config: Any, manifest: Any, calls: Any) 
             assert all(index._files.has(found) for found in resolver.modules(path, clause))
 
 
-@given(st.binary(max_size=60))
+LISTS = st.lists(st.sampled_from([b"[", b"]", b",", b" ", b"\n", b"1", b"{}", b'"a"', b"//x\n"]))
+
+
+@given(st.binary(max_size=60) | LISTS.map(b"".join))
 def test_any_bytes_may_be_asked_for_as_json(text: bytes) -> None:
-    parse_json(text)
+    """And item by item they are what they are at once."""
+    assert repr(parse_list(text)) == repr(parse_json(text))
+
+
+@given(st.lists(JSON, max_size=5), st.sampled_from([None, 2]))
+def test_a_list_read_item_by_item_is_the_list(items: list[Any], indent: int | None) -> None:
+    assert parse_list(json.dumps(items, indent=indent).encode()) == items
 
 
 @pytest.mark.parametrize("extends", ["./tsconfig.json", "../tsconfig", ["./b", "./tsconfig.json"]])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from inline_snapshot import snapshot
 
+from indexer import Index, IndexConfig, Open
 from indexer.contents import Contents
 from indexer.languages.c.compile_commands import include_folders
 from indexer.resolve import Resolver
@@ -119,6 +121,30 @@ def test_a_list_that_a_build_wrote_is_read_from_disk(tmp_path: Path) -> None:
     for broken in ("", "{}", "[1, {}]", '[{"file": 3}]', "[" * 10_000):
         built.write_text(broken, "utf-8")
         assert target() == "one/x.h"
+
+
+def test_a_long_list_is_read_beside_the_caller_and_then_counts(tmp_path: Path) -> None:
+    fixture = parse(
+        "-- src/main.cc --\n#include <x.h>\n$0\n-- one/x.h --\n-- two/x.h --\n",
+        root=str(tmp_path),
+    )
+    waiting: list[Callable[[], None]] = []
+    index = Index(IndexConfig(workers=0), (str(tmp_path),), waiting.append)
+    for path, text in fixture.files.items():
+        index.apply(Open(path, None, 0, text))
+    built = tmp_path / "build" / "compile_commands.json"
+    built.parent.mkdir()
+    entry = {"directory": str(tmp_path), "file": "src/main.cc", "command": "c++ -Itwo"}
+    built.write_text(json.dumps([entry, *[{"file": "x.cc"}] * 10_000]), "utf-8")
+
+    def targets() -> list[str]:
+        return [index.relative(path) for path in index.imports_of_file(fixture.path)[0].paths]
+
+    assert "one/x.h" in targets() and len(waiting) == 1
+    targets()
+    assert len(waiting) == 1  # it is under way
+    waiting.pop()()
+    assert targets() == ["two/x.h"]
 
 
 def test_a_list_outside_of_the_workspace_is_not_read(tmp_path: Path) -> None:
