@@ -17,6 +17,7 @@ from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
 from indexer.structure import Fold, folds, selections, word_at
 from indexer.syntax_at import SyntaxAt
+from indexer.unknown import UnknownName
 from indexer.watch import Watcher
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Symbol",
     "SyntaxAt",
     "Target",
+    "UnknownName",
     "Verdict",
     "Watcher",
     "extract",

@@ -56,12 +56,12 @@ class Jobs:
             self.end(name)
             raise
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[Any] | None:
         """Runs something too short to be told of."""
         if self._spawn is None:
             work.close()
-        else:
-            self._spawn(work)
+            return None
+        return self._spawn(work)
 
     async def finished(self) -> None:
         """Waits until no job that was told of is under way."""

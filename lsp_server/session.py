@@ -7,21 +7,26 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
-from indexer import Crawler, Index, IndexConfig, Open, Rules, mask_secrets
+from indexer import ByteEdit, Crawler, Index, IndexConfig, Open, Rules, mask_secrets
+from indexer.document import to_bytes
 from indexer.ignore import IGNORE_FILES, secret_name
 from lsp_server import background
 from lsp_server.cache import store_folder
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.model import Model
+from lsp_server.features.pace import Pace
 from lsp_server.features.recent import RecentEdits
-from lsp_server.features.typed_through import still_expected, typed_through
+from lsp_server.features.shown import Shown
+from lsp_server.features.typing import Typing
 from lsp_server.jobs import Jobs, Spawn
 from lsp_server.settings import IndexSettings, Settings
+from runtime import EngineError, Priority
 
 log = logging.getLogger(__name__)
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
@@ -62,14 +67,27 @@ class Ticket:
             self.task.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """The text for which a suggestion is computed before anyone asks."""
+
+    text: bytes
+    task: asyncio.Task[Any] | None
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+
 @dataclass(slots=True)
 class DocumentState:
     """What is remembered of one open document between requests."""
 
     language_id: str | None = None
     ticket: Ticket | None = None
-    # The last suggestion, with the text that it was made for.
-    shown: tuple[bytes, Completion] | None = None
+    shown: Shown = field(default_factory=Shown)
+    # What would follow the suggestion that is shown is being computed.
+    ahead: Ahead | None = None
     # Whether the repository memory has an older text of this document.
     is_stale_in_memory: bool = True
 
@@ -105,6 +123,8 @@ class Session:
     documents: dict[str, DocumentState] = field(default_factory=dict)
     suggestions: Suggestions = field(default_factory=Suggestions)
     recent: RecentEdits = field(default_factory=RecentEdits)
+    typing: Typing = field(default_factory=Typing)
+    pace: Pace = field(default_factory=Pace)
     jobs: Jobs = field(init=False)
     # Whether we watch the files ourselves, because the client does not tell of changes.
     watches_files: bool = False
@@ -121,13 +141,23 @@ class Session:
         refusal = self.refusal(ask)
         if self.model is None or refusal is not None:
             return Silence(refusal or "no model is loaded")
-        state, expected = self.state(ask.path), ""
-        if state.shown is not None:
-            text, suggestion = state.shown
-            rest = typed_through(suggestion, text, ask.text, ask.offset)
+        state, options = self.state(ask.path), self.settings.completion
+        if ask.automatic:
+            reason = self.typing.why_not(ask.path, options.after_deletion)
+            if reason is not None:
+                return Silence(reason)
+            rest = state.shown.rest(ask.text, ask.offset)
             if rest is not None:
                 return rest
-            expected = still_expected(suggestion, text, ask.text, ask.offset)
+        if state.ahead is not None:
+            state.ahead.cancel()
+            state.ahead = None
+        return self.read(ask)
+
+    def read(self, ask: Ask) -> Prepared | Silence:
+        """Context and prompt for the model that is loaded."""
+        assert self.model is not None
+        state = self.state(ask.path)
         if self.settings.memory.enable:
             background.refresh_memory(self, but=ask.path)
         masked = replace(ask, text=mask_secrets(ask.text))
@@ -138,7 +168,8 @@ class Session:
             self.settings,
             self.clock,
             self.recent.spans,
-            expected,
+            state.shown.expected(ask.text, ask.offset),
+            self.typing.unwanted(ask.path, self.clock()),
         )
 
     def refusal(self, ask: Ask) -> str | None:
@@ -159,8 +190,37 @@ class Session:
 
     def remember(self, completion: Completion, ask: Ask) -> str:
         """Keeps a suggestion that is about to be shown, and gives it an identifier."""
-        self.state(ask.path).shown = (ask.text, completion)
+        self.state(ask.path).shown.add(ask.text, completion)
         return self.suggestions.add(completion)
+
+    def look_ahead(self, ask: Ask, shown: Completion) -> None:
+        """Computes, behind all else, what would be suggested when this is accepted."""
+        state = self.state(ask.path)
+        if not (self.settings.completion.prefetch and ask.automatic and ask.is_own_text):
+            return
+        written = shown.text.encode()
+        after = replace(
+            ask,
+            text=ask.text[: shown.start] + written + ask.text[shown.end :],
+            offset=shown.start + len(written),
+            is_own_text=False,
+            priority=Priority.ACTION,
+        )
+        if state.shown.rest(after.text, after.offset) is not None:
+            return
+        if state.ahead is not None:
+            if state.ahead.text == after.text:
+                return
+            state.ahead.cancel()
+        state.ahead = Ahead(after.text, self.jobs.spawn(self._look_ahead(after, state)))
+
+    async def _look_ahead(self, ask: Ask, state: DocumentState) -> None:
+        prepared = self.read(ask) if self.model is not None else None
+        if isinstance(prepared, Prepared):
+            with suppress(EngineError):
+                found = await feature.finish(prepared, self.settings, self.clock)
+                if isinstance(found, Completion):
+                    state.shown.keep(ask.text, found)
 
     def begin(self, path: str) -> Ticket:
         """A new request takes the place of the older one of the same document."""
@@ -188,14 +248,27 @@ class Session:
     def edited(self, path: str) -> None:
         """A document changed: what was asked about its old text is not answered any more."""
         state = self.state(path)
+        for other, elsewhere in self.documents.items():
+            if other != path:
+                elsewhere.shown.clear()
         state.is_stale_in_memory = True
         if state.ticket is not None:
             state.ticket.drop("edit")
             state.ticket = None
 
+    def changed(self, path: str, before: bytes, after: bytes, edits: Sequence[ByteEdit]) -> None:
+        """How a document changed, for whether a suggestion is wanted now."""
+        now = self.clock()
+        inserted = [to_bytes(edit.text) for edit in edits]
+        accepted = any(map(self.state(path).shown.is_accepted, inserted))
+        self.typing.note(path, before, after, edits, accepted, now)
+        self.pace.key(now)
+
     def closed(self, path: str) -> None:
         self.edited(path)
-        self.documents.pop(path, None)
+        state = self.documents.pop(path, None)
+        if state is not None and state.ahead is not None:
+            state.ahead.cancel()
         # The text on disk counts again.
         self.files_changed((path,))
 
@@ -220,6 +293,8 @@ class Session:
         for state in self.documents.values():
             if state.ticket is not None:
                 state.ticket.drop("request")
+            if state.ahead is not None:
+                state.ahead.cancel()
 
     def use(self, settings: Settings) -> None:
         """Takes new settings and does anew what they change."""

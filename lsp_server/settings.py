@@ -38,7 +38,8 @@ class CompletionSettings:
     debounce_ms: int = setting(
         0,
         "Wait this long before an automatic request starts, in milliseconds. "
-        "Editors wait by themselves, so this adds to their delay.",
+        "Editors wait by themselves, so this adds to their delay. With 0 the server waits only "
+        "where the model is slower than you type.",
         minimum=0,
         maximum=5000,
     )
@@ -53,6 +54,23 @@ class CompletionSettings:
         "auto",
         "Whether a suggestion may have several lines: `auto` where an empty block begins, "
         "`never`, or `always`.",
+    )
+    in_comments: bool = setting(True, "Suggest inside comments without being asked.")
+    in_strings: bool = setting(True, "Suggest inside strings without being asked.")
+    after_deletion: bool = setting(True, "Suggest after text was deleted, without being asked.")
+    check_names: bool = setting(
+        True,
+        "Hold back what names something that nothing in scope, in the imports or in the repository "
+        "knows.",
+    )
+    candidates: int = setting(
+        3,
+        "How many suggestions to make when you ask by a key.",
+        minimum=1,
+        maximum=8,
+    )
+    prefetch: bool = setting(
+        True, "While a suggestion is shown, compute what would follow it, for when it is accepted."
     )
     disabled_languages: tuple[str, ...] = setting(
         (), "Language ids, as your editor names them, in which nothing is suggested."

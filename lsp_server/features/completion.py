@@ -6,13 +6,13 @@ only await; `complete` is both, for whoever need not keep the order of messages.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 import indexer
-from indexer import Index, RecentSpan, Snippet
+from indexer import Index, RecentSpan, Snippet, SyntaxAt, UnknownName
 from lsp_server.features.brackets import replaced_after
 from lsp_server.features.context import gather
 from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
@@ -21,7 +21,8 @@ from lsp_server.features.place import Place, can_complete, place_at, wants_multi
 from lsp_server.features.postprocess import is_enough, postprocess
 from lsp_server.features.prompt import Prompt, Span, render_prompt
 from lsp_server.features.syntax import keep_what_parses
-from lsp_server.settings import Settings
+from lsp_server.features.verify import keep_what_is_known, whole_line
+from lsp_server.settings import CompletionSettings, Settings
 from runtime import MemoryScope, Priority, Request, Result, Usage
 
 Clock = Callable[[], float]
@@ -42,6 +43,9 @@ class Ask:
     version: int = 0
     automatic: bool = True
     tab_size: int = 4
+    # Otherwise the text is one that may come.
+    is_own_text: bool = True
+    priority: Priority = Priority.TYPING
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,10 @@ class Prepared:
     attempts: tuple[Attempt, ...]
     snippets: tuple[Snippet, ...]
     receipt: Receipt
+    # Names in a suggestion that nothing knows, where that can be told.
+    unknown: Callable[[str], Sequence[UnknownName]]
+    # Lines that the user has just deleted something of.
+    unwanted: frozenset[str]
 
 
 async def complete(
@@ -119,10 +127,12 @@ def prepare(
     clock: Clock,
     recent: tuple[RecentSpan, ...] = (),
     expected: str = "",
+    unwanted: frozenset[str] = frozenset(),
 ) -> Prepared | Silence:
     """Context and prompt. `recent` are the places that were edited lately, the latest first.
 
     What is `expected`, as an earlier suggestion said, is checked faster than it would be written.
+    Lines that are `unwanted` are not suggested.
 
     `clock` is time.monotonic, in seconds.
     """
@@ -130,10 +140,14 @@ def prepare(
     before = ask.text[: ask.offset].decode("utf-8", "replace")
     after = ask.text[ask.offset :].decode("utf-8", "replace")
     place = place_at(before + after, len(before), ask.language)
-    multiline = wants_multiline(place, settings.completion.multiline)
+    is_document = is_text_of(index, ask)
+    syntax = index.syntax_at(ask.path, ask.offset) if is_document else None
+    reason = why_silent(place, syntax, settings.completion) if ask.automatic else None
+    if reason is not None:
+        return Silence(reason)
+    begins_block = syntax.opens_block if syntax is not None else None
+    multiline = wants_multiline(place, settings.completion.multiline, begins_block)
     place = replace(place, multiline=multiline, tab_size=ask.tab_size)
-    if not can_complete(place):
-        return Silence("the cursor is in the middle of code")
     deadline = began + settings.context.deadline_ms / 1000
     budget = min(settings.context.max_tokens, model.context)
     snippets = gather(index, ask.path, ask.offset, budget, deadline, recent)
@@ -161,7 +175,31 @@ def prepare(
         Attempt(engine_request(model, ask, place, prompt, way, settings, expected), way.held)
         for way in ways_to_heal(prompt.line, before[: len(before) - len(prompt.line)] + after)
     )
-    return Prepared(ask, model, place, prompt, attempts, snippets, receipt)
+    is_checked = is_document and settings.completion.check_names
+
+    def unknown(text: str) -> Sequence[UnknownName]:
+        is_same = is_checked and is_text_of(index, ask)
+        return index.unknown_names(ask.path, ask.offset, text) if is_same else ()
+
+    return Prepared(ask, model, place, prompt, attempts, snippets, receipt, unknown, unwanted)
+
+
+def is_text_of(index: Index, ask: Ask) -> bool:
+    """Whether the text is the document's own, apart from secrets that are masked in it."""
+    document = index.document(ask.path)
+    return document is not None and ask.is_own_text and len(document.text) == len(ask.text)
+
+
+def why_silent(place: Place, syntax: SyntaxAt | None, options: CompletionSettings) -> str | None:
+    """Why nothing is suggested unasked at a place, in words; None where something may be."""
+    if not can_complete(place):
+        return "the cursor is in the middle of code"
+    inside = syntax.inside if syntax is not None else "code"
+    if inside == "comment" and not options.in_comments:
+        return "the cursor is in a comment (setting sopilka.completion.inComments)"
+    if inside == "string" and not options.in_strings:
+        return "the cursor is in a string (setting sopilka.completion.inStrings)"
+    return None
 
 
 async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Completion | Silence:
@@ -228,6 +266,13 @@ def to_completion(prepared: Prepared, written: Written) -> Completion | Silence:
     )
     if not kept:
         return Silence("the suggestion would add a syntax error")
+    if ask.automatic:
+        known, name = keep_what_is_known(kept, prepared.unknown)
+        if not known:
+            return Silence(f"nothing here knows the name {name}")
+        kept = known
+        if whole_line(kept, place) in prepared.unwanted:
+            return Silence("it would bring back what was just deleted")
     replaced = len(place.line_after[: replaced_after(kept, place)].encode())
     return Completion(kept, ask.offset, ask.offset + replaced, 0.0, prepared.receipt)
 
@@ -279,7 +324,7 @@ def engine_request(
         before = np.concatenate([prompt.above, line_ids])
         scope = MemoryScope(key=ask.path, before=before, after=prompt.after)
     foreseen = model.tokens.encode(way.held + expected).tolist() if expected else []
-    return Request(ids, sampling, Priority.TYPING, scope, expected=tuple(foreseen))
+    return Request(ids, sampling, ask.priority, scope, expected=tuple(foreseen))
 
 
 def errors_in(language: str | None, code: bytes) -> int:

@@ -7,6 +7,7 @@ from typing import Literal
 
 # What an editor or a person may already have put behind the cursor while the line is unfinished.
 _CLOSERS = frozenset(")]}>\"'`,;: \t")
+_COMMENTS = ("#", "//", "*", "/*", "--")
 _MAX_LINES = 200
 
 
@@ -51,7 +52,8 @@ def place_at(text: str, offset: int, language: str | None, multiline: bool = Fal
 
 
 def can_complete(place: Place) -> bool:
-    """Not in the middle of a word, and nothing but closing characters behind the cursor."""
+    """Whether to suggest unasked: not in the middle of a word, and nothing but closing characters
+    behind the cursor."""
     after = place.line_after
     if not after.strip():
         return True
@@ -60,21 +62,34 @@ def can_complete(place: Place) -> bool:
     return all(character in _CLOSERS for character in after)
 
 
-def wants_multiline(place: Place, choice: Literal["auto", "never", "always"]) -> bool:
-    """Several lines only where an empty block begins; in a line that goes on, never."""
+def wants_multiline(
+    place: Place,
+    choice: Literal["auto", "never", "always"],
+    begins_block: bool | None = None,
+) -> bool:
+    """Several lines only where an empty block begins; in a line that goes on, never.
+
+    `begins_block` is what the syntax tree says; without one, the signs at a line's end do.
+    """
     if choice == "never" or place.line_after.strip():
         return False
     if choice == "always":
         return True
-    if not place.line_before.strip():
-        return opens_block(place.line_above) and _block_is_empty(place, place.line_above)
-    return opens_block(place.line_before) and _block_is_empty(place, place.line_before)
+    opener = place.line_before if place.line_before.strip() else _code_above(place)
+    begins = opens_block(opener) if begins_block is None else begins_block
+    return begins and _block_is_empty(place, opener)
+
+
+def _code_above(place: Place) -> str:
+    """The nearest line above that is neither blank nor a comment."""
+    lines = (line for line in place.above if not line.lstrip().startswith(_COMMENTS))
+    return next((line for line in lines if line.strip()), "")
 
 
 def opens_block(line: str) -> bool:
     """Whether the next line belongs to a block that this line opens."""
     code = line.rstrip()
-    return code.endswith((":", "{", "=>")) and not code.lstrip().startswith(("#", "//", "*", "/*"))
+    return code.endswith((":", "{", "=>")) and not code.lstrip().startswith(_COMMENTS)
 
 
 def _block_is_empty(place: Place, opener: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from lsp_server.convert import (
     offset_of,
     path_of,
 )
+from lsp_server.features.candidates import candidates
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence, finish
 from lsp_server.features.edits import Edit, apply
 from lsp_server.handlers.connection import Connection
@@ -30,12 +31,12 @@ from lsp_server.protocol import (
     invalid_params,
 )
 from lsp_server.receipt import receipt_json
-from lsp_server.session import Ticket
+from lsp_server.session import Session, Ticket
 from runtime import EngineError
 
 log = logging.getLogger(__name__)
 Answer = Coroutine[Any, Any, Any]
-Render = Callable[[Completion, str], Any]
+Render = Callable[[Sequence[tuple[Completion, str]]], Any]
 
 
 def inline_completion(connection: Connection, params: InlineCompletionParams) -> Answer | Any:
@@ -56,14 +57,15 @@ def inline_completion(connection: Connection, params: InlineCompletionParams) ->
         )
         chosen = selected.text.encode()
         text = apply(document.text, [Edit(start, end, chosen)])
-        ask = replace(ask, text=text, offset=start + len(chosen))
+        ask = replace(ask, text=text, offset=start + len(chosen), is_own_text=False)
     invoked = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
     tab_size = params.formatting_options.tab_size if params.formatting_options else 4
     ask = replace(ask, automatic=not invoked, tab_size=tab_size)
 
-    def render(completion: Completion, identifier: str) -> types.InlineCompletionList:
-        item = inline_item(completion, identifier, lines, encoding, selected)
-        return types.InlineCompletionList(items=[item])
+    def render(found: Sequence[tuple[Completion, str]]) -> types.InlineCompletionList:
+        return types.InlineCompletionList(
+            items=[inline_item(one, name, lines, encoding, selected) for one, name in found]
+        )
 
     return respond(connection, ticket, ask, render, nothing)
 
@@ -80,8 +82,12 @@ def completion(connection: Connection, params: types.CompletionParams) -> Answer
     invoked = context is None or context.trigger_kind == types.CompletionTriggerKind.Invoked
     ask = ask_of(document, path, offset_of(lines, params.position, encoding))
 
-    def render(completion: Completion, identifier: str) -> types.CompletionList:
-        items = completion_items(completion, identifier, lines, encoding)
+    def render(found: Sequence[tuple[Completion, str]]) -> types.CompletionList:
+        items = [
+            item for one, name in found for item in completion_items(one, name, lines, encoding)
+        ]
+        for number, item in enumerate(items):
+            item.sort_text = f"{number:02}"
         return types.CompletionList(is_incomplete=True, items=items)
 
     return respond(connection, ticket, replace(ask, automatic=not invoked), render, nothing)
@@ -101,7 +107,7 @@ def respond(
     if isinstance(prepared, Silence):
         return nothing
     if isinstance(prepared, Completion):
-        return render(prepared, session.remember(prepared, ask))
+        return show(connection, [prepared], ask, render)
     return wait_for(connection, ticket, prepared, ask, render, nothing)
 
 
@@ -118,9 +124,7 @@ async def wait_for(
     if ticket.dropped_by is None:
         ticket.task = asyncio.current_task()
         try:
-            if ask.automatic and session.settings.completion.debounce_ms:
-                await asyncio.sleep(session.settings.completion.debounce_ms / 1000)
-            found = await finish(prepared, session.settings, session.clock)
+            found = await ask_model(session, prepared)
         except asyncio.CancelledError:
             if ticket.dropped_by is None:
                 raise
@@ -133,12 +137,32 @@ async def wait_for(
         else:
             session.end(ticket)
             if ticket.dropped_by is None:
-                if isinstance(found, Completion):
-                    return render(found, session.remember(found, ask))
-                return nothing
+                return (
+                    nothing if isinstance(found, Silence) else show(connection, found, ask, render)
+                )
     if ticket.dropped_by == "edit":
         raise content_modified()
     raise asyncio.CancelledError
+
+
+async def ask_model(session: Session, prepared: Prepared) -> Sequence[Completion] | Silence:
+    """What the model suggests; several where the user asked for it by a key."""
+    options = session.settings.completion
+    if not prepared.ask.automatic:
+        return await candidates(prepared, session.settings, session.clock)
+    await asyncio.sleep(max(options.debounce_ms / 1000, session.pace.delay))
+    began = session.clock()
+    found = await finish(prepared, session.settings, session.clock)
+    session.pace.answered(session.clock() - began)
+    return found if isinstance(found, Silence) else (found,)
+
+
+def show(connection: Connection, found: Sequence[Completion], ask: Ask, render: Render) -> Any:
+    """The answer, which is remembered: the best of it is what typing on is compared with."""
+    session = connection.session
+    named = [(one, session.remember(one, ask)) for one in reversed(found)]
+    session.look_ahead(ask, found[0])
+    return render(named[::-1])
 
 
 def accept(connection: Connection, *arguments: Any) -> None:

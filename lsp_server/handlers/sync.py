@@ -64,9 +64,12 @@ def did_change(connection: Connection, params: types.DidChangeTextDocumentParams
         # What stood before a whole new text does not matter.
         session.index.apply(Replace(path, version, changes[whole].text))
         session.recent.forget(path)
+        session.typing.forget(path)
         changes = changes[whole + 1 :]
     edits = edits_of(document.line_index, changes, connection.encoding)
+    before = document.text
     session.index.apply(Edit(path, version, edits))
+    session.changed(path, before, document.text, edits)
     for edit in edits[:MAX_NOTED]:
         line = document.line_index.line_of(edit.start)
         session.recent.note(path, line, line + to_bytes(edit.text).count(b"\n"))

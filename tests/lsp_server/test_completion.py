@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
 
-from lsp_server.features.completion import Completion, Silence
+from lsp_server.features.candidates import candidates
+from lsp_server.features.completion import Completion, Prepared, Silence, finish, prepare
 from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
-from tests.lsp_server.check import FIM, check_completion, prompt_of, run_completion
+from lsp_server.settings import Settings
+from tests.lsp_server.check import (
+    FIM,
+    ask_of,
+    check_completion,
+    continuing,
+    prompt_of,
+    run_completion,
+    scripted_model,
+    settings_with,
+)
+from tests.support.byte_tokenizer import ByteTokenizer
+from tests.support.fixture import index_of, parse
+from tests.support.scripted_runner import ScriptedRunner
 
 
 def test_a_line_is_continued() -> None:
@@ -50,9 +69,10 @@ def test_the_editors_closing_bracket_is_replaced() -> None:
 
 
 def test_nothing_is_asked_in_the_middle_of_code() -> None:
-    assert check_completion("x = $0foo(1)\n", "bar") == snapshot(
+    assert check_completion("x = $0foo(1)\n", "bar", automatic=True) == snapshot(
         "silence: the cursor is in the middle of code"
     )
+    assert check_completion("x = $0foo(1)\n", "bar + ") == snapshot("insert 'bar +'")
 
 
 @pytest.mark.parametrize(
@@ -235,3 +255,101 @@ def test_confidence_without_the_held_text_stays_a_probability(
 ) -> None:
     adjusted = without_held(confidence, held)
     assert confidence - 1e-9 <= adjusted <= 1
+
+
+# Unasked
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "reason"),
+    [
+        ("# a no$0\n", {"in_comments": False}, "in a comment"),
+        ('x = "a $0"\n', {"in_strings": False}, "in a string"),
+        ("# a no$0\n", {}, None),
+        ("x = a $0\n", {"in_comments": False, "in_strings": False}, None),
+    ],
+)
+def test_comments_and_strings_can_be_left_alone(
+    source: str, options: dict[str, bool], reason: str | None
+) -> None:
+    def shown(automatic: bool) -> str:
+        return check_completion(source, "te one", automatic=automatic, min_confidence=0, **options)
+
+    unasked = shown(True)
+    assert (reason in unasked) if reason else ("cursor" not in unasked)
+    assert "cursor" not in shown(False), "who asks gets an answer"
+
+
+NAMES = """\
+-- shop.py --
+class Cart:
+    def total(self) -> int:
+        return 1
+-- main.py --
+from shop import Cart
+
+def pay(cart: Cart, rate):
+    $0
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("return cart.total() * rate", "insert 'return cart.total() * rate'"),
+        ("return cart.totl()", "silence: nothing here knows the name totl"),
+        ("return amount", "silence: nothing here knows the name amount"),
+        ("due = cart.total()\n    return amount", "insert 'due = cart.total()'"),
+        ("due = rate\n    if due:\n        return amount", "insert 'due = rate'"),
+        ("amount = rate\n    return amount", "insert 'amount = rate\\n    return amount'"),
+    ],
+)
+def test_names_that_nothing_knows_are_not_suggested(model: str, shown: str) -> None:
+    options = {"automatic": True, "min_confidence": 0}
+    assert check_completion(NAMES, model, **options).split("\n")[0] == shown
+    unchecked = check_completion(NAMES, model, **options, check_names=False)
+    assert unchecked.startswith("insert"), "the setting"
+    assert check_completion(NAMES, model).startswith("insert"), "who asks gets an answer"
+
+
+def test_what_was_just_deleted_is_not_brought_back() -> None:
+    fixture = parse("x = max($0\n")
+    model = scripted_model(ScriptedRunner(continuing("x = max(", "min, max)")))
+    for unwanted in (frozenset({"x = max(min, max)"}), frozenset({"x = max(min"})):
+        prepared = prepare(
+            index_of(fixture),
+            model,
+            ask_of(fixture, automatic=True),
+            settings_with(min_confidence=0),
+            time.monotonic,
+            unwanted=unwanted,
+        )
+        assert isinstance(prepared, Prepared)
+        found = asyncio.run(finish(prepared, settings_with(min_confidence=0), time.monotonic))
+        is_same = "x = max(min, max)" in unwanted
+        assert isinstance(found, Silence) is is_same
+        assert not is_same or "deleted" in found.reason
+
+
+async def test_who_asks_gets_several_that_differ() -> None:
+    fixture = parse("x = max(one, $0)\n")
+    rows = np.random.default_rng(1).normal(size=(7, ByteTokenizer.vocab_size)).astype(np.float32)
+    rows[:, ord("a") : ord("f")] += 6
+    model = scripted_model(ScriptedRunner(lambda context: rows[len(context) % 7]))
+    settings = settings_with(candidates=4, max_tokens=6)
+    ask = ask_of(fixture, automatic=False)
+    prepared = prepare(index_of(fixture), model, ask, settings, time.monotonic)
+    assert isinstance(prepared, Prepared)
+    found = await candidates(prepared, settings, time.monotonic)
+    assert not isinstance(found, Silence)
+    texts = [one.text for one in found]
+    assert len(texts) > 1 and len(set(texts)) == len(texts)
+    assert found[0] == replace(await greedy(prepared, settings), receipt=found[0].receipt)
+    rest = [one.confidence for one in found[1:]]
+    assert rest == sorted(rest, reverse=True)
+
+
+async def greedy(prepared: Prepared, settings: Settings) -> Completion:
+    found = await finish(prepared, settings, time.monotonic)
+    assert isinstance(found, Completion)
+    return found

@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lsp_server import background
-from lsp_server.features.model import Model
-from tests.lsp_server.check import continuing, scripted_model
+from tests.lsp_server.scripted import LINE, URI, Scripted
 from tests.support.client import CAPS, ErrorReply, InProcess, recorded_capabilities, span
-from tests.support.scripted_runner import ScriptedRunner
 
 EDITORS = sorted(path.stem for path in CAPS.glob("*.json"))
-URI = "file:///work%20space/m%C3%A4in.py"
-LINE = "total = price_of("
-
-
-class Scripted:
-    """A server whose model continues LINE with `text`, and waits while `gate` is closed."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.text = "names, tax)"
-        self.runner = ScriptedRunner(lambda context: continuing(LINE, self.text)(context))
-
-        async def open_model(*_: object) -> Model:
-            return scripted_model(self.runner)
-
-        monkeypatch.setattr(background, "open_model", open_model)
-
-    async def start(self, **options: Any) -> Any:
-        self.process = InProcess()
-        client = self.process.client
-        reply = await client.initialize(**options)
-        client.reply = reply["capabilities"]  # type: ignore[attr-defined]
-        await client.until_ready()
-        return client
-
-
-@pytest.fixture
-async def scripted(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Scripted]:
-    server = Scripted(monkeypatch)
-    yield server
-    await server.process.server.aclose()
 
 
 # Capabilities
@@ -113,7 +79,7 @@ async def test_positions_in_every_encoding(scripted: Scripted, encoding: str) ->
     at = {"utf-8": len(line[:12].encode()), "utf-16": 13, "utf-32": 12}[encoding]
     client.type(URI, 0, at, line[12:] + ")")
     (item,) = await client.inline(URI, 0, units)
-    assert item["insertText"] == "names, tax)"
+    assert item["insertText"] == "min, max)"
     assert item["range"] == span(0, units, units + 1)
 
 
@@ -136,12 +102,12 @@ async def test_the_selected_entry_of_the_menu_is_extended(scripted: Scripted) ->
     client.open(URI, "total = pri)\n")
     info = {"range": span(0, 8, 11), "text": "price_of("}
     (item,) = await client.inline(URI, 0, 11, selectedCompletionInfo=info)
-    assert item["insertText"] == "price_of(names, tax)"
+    assert item["insertText"] == "price_of(min, max)"
     assert item["range"] == span(0, 8, 12)
 
 
 async def test_the_menu_of_an_editor_without_ghost_text(scripted: Scripted) -> None:
-    scripted.text = "names, tax)"
+    scripted.text = "min, max)"
     client = await scripted.start(capabilities={})
     client.open(URI, f"{LINE}\n")
     params = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": len(LINE)}}
@@ -149,8 +115,8 @@ async def test_the_menu_of_an_editor_without_ghost_text(scripted: Scripted) -> N
     assert found["isIncomplete"] is True
     (item,) = found["items"]
     assert item["labelDetails"] == {"description": "LLM"}
-    assert item["label"] == "names, tax)"
-    assert item["textEdit"] == {"range": span(0, len(LINE)), "newText": "names, tax)"}
+    assert item["label"] == "min, max)"
+    assert item["textEdit"] == {"range": span(0, len(LINE)), "newText": "min, max)"}
 
 
 async def test_what_was_suggested_is_typed_through_without_the_engine(scripted: Scripted) -> None:
@@ -158,7 +124,7 @@ async def test_what_was_suggested_is_typed_through_without_the_engine(scripted: 
     client.open(URI, f"{LINE})\n")
     (item,) = await client.inline(URI, 0, len(LINE))
     runs = len(scripted.runner.runs)
-    for at, key in enumerate("names, tax"):
+    for at, key in enumerate("min, max"):
         client.type(URI, 0, len(LINE) + at, key)
         (rest,) = await client.inline(URI, 0, len(LINE) + at + 1)
         assert rest["insertText"] == item["insertText"][at + 1 :]
@@ -244,12 +210,12 @@ async def test_settings_are_pushed_and_the_last_good_one_stays(scripted: Scripte
     client = await scripted.start(initializationOptions={"completion": {"maxTokens": 5}})
     client.open(URI, f"{LINE}\n")
     (item,) = await client.inline(URI, 0, len(LINE))
-    assert item["insertText"] == "names"
+    assert item["insertText"] == "min,"
     bad = {"settings": {"sopilka": {"completion": {"maxTokens": 0}}}}
     client.notify("workspace/didChangeConfiguration", bad)
     client.type(URI, 1, 0, "y")
     (item,) = await client.inline(URI, 0, len(LINE))
-    assert item["insertText"] == "names"
+    assert item["insertText"] == "min,"
     off = {"settings": {"sopilka": {"completion": {"disabledLanguages": ["python"]}}}}
     client.notify("workspace/didChangeConfiguration", off)
     assert await client.inline(URI, 0, len(LINE)) == []

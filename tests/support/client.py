@@ -189,7 +189,7 @@ def at(
     uri: str,
     line: int,
     character: int,
-    automatic: bool = False,
+    automatic: bool = True,
     version: int | None = None,
     **more: Any,
 ) -> dict[str, Any]:
