@@ -19,10 +19,11 @@ from runtime.export.linear import Scheme
 from runtime.export.write import Options, export_bundle
 from runtime.model_runner import Chunk, OrtModelRunner
 from runtime.ops.paged_attention import BLOCK
+from tests.fixtures.models import MODELS, VARIATIONS
 
 CHECKPOINTS = Path(__file__).parent.parent / "fixtures" / "checkpoints"
 CONTEXT = 128
-NAMES = ("tied", "untied", "sharded")
+NAMES = tuple(MODELS)
 _BITS = {"int4": 4, "int8": 8, "fp32": 32}
 
 
@@ -39,12 +40,13 @@ def schemes(experts: str, projections: str, embedding: str, block: int = 32) -> 
 
 @cache
 def bundle_of(name: str, experts: str, dense: str, block: int = 32, **config: Any) -> Bundle:
-    """The bundle of a checkpoint; `config` entries replace those of its config.json."""
+    """The bundle of a checkpoint or variation; `config` entries replace those of config.json."""
     folder = Path(tempfile.mkdtemp(dir=scratch().name))
-    source = CHECKPOINTS / name
+    base, changes = VARIATIONS.get(name, (name, {}))
+    source, config = CHECKPOINTS / base, {**changes, **config}
     if config:
         source = folder / "checkpoint"
-        shutil.copytree(CHECKPOINTS / name, source)
+        shutil.copytree(CHECKPOINTS / base, source)
         values = json.loads((source / "config.json").read_text())
         (source / "config.json").write_text(json.dumps({**values, **config}))
     embedding = "int8" if dense == "int4" else dense
@@ -64,8 +66,23 @@ def chunk(place: int, tokens: NDArray[np.int64], past: int, num_logits: int) -> 
 
 
 def reference(name: str, number: int) -> tuple[NDArray[np.int64], int, NDArray[np.float32]]:
-    """(prompt and greedy continuation, length of the prompt, logits of the two) by transformers."""
-    with np.load(CHECKPOINTS / name / "reference.npz") as arrays:
+    """(prompt and greedy continuation, length of the prompt, logits of the two) by transformers.
+
+    The logits are those of the columns that `columns` gives.
+    """
+    with np.load(_record(name)) as arrays:
         kinds = ("tokens", "length", "logits")
         tokens, length, logits = (arrays[f"{kind}{number}"] for kind in kinds)
     return tokens, int(length), logits
+
+
+def columns(name: str) -> slice | NDArray[np.int64]:
+    """Which columns of the logits the reference has."""
+    with np.load(_record(name)) as arrays:
+        found: NDArray[np.int64] | None = arrays.get("columns")
+    return slice(None) if found is None else found
+
+
+def _record(name: str) -> Path:
+    base = VARIATIONS[name][0] if name in VARIATIONS else name
+    return CHECKPOINTS / base / f"{name if name in VARIATIONS else 'reference'}.npz"
