@@ -35,9 +35,7 @@ def run_in_chunks(
     return np.concatenate(logits)
 
 
-CASES = [(name, prompt) for name in NAMES for prompt in PROMPTS] + [
-    (name, 0) for name in VARIATIONS
-]
+CASES = [*itertools.product(NAMES, PROMPTS), *((name, 0) for name in VARIATIONS)]
 
 
 @pytest.mark.parametrize(("name", "prompt"), CASES)
