@@ -10,6 +10,7 @@ from typing import Any
 
 from runtime.bundle import Bundle
 from runtime.errors import EngineError
+from runtime.export.calibrate_texts import MIN_TOKENS, TOKENS, Calibration
 from runtime.export.decoder import Schemes
 from runtime.export.errors import ExportError
 from runtime.export.linear import Scheme
@@ -49,7 +50,8 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         options = _options(arguments)
-        bundle = export_bundle(arguments.checkpoint, arguments.bundle, options)
+        calibration = _calibration(arguments)
+        bundle = export_bundle(arguments.checkpoint, arguments.bundle, options, calibration)
     except (EngineError, OSError) as error:
         sys.stderr.write(f"export failed: {error}\n")
         return 1
@@ -87,6 +89,19 @@ def _parser() -> argparse.ArgumentParser:
         help="int4 experts: keep the plain grid, max|w| / 7, that the checkpoint was trained on; "
         "by default each block's scale is searched for the least error",
     )
+    add(
+        "--calibrate",
+        type=Path,
+        metavar="TEXTS",
+        help="round by what the model does with these texts: a folder, a text file, or a .jsonl "
+        'file of objects with "text"; slower, closer to the original',
+    )
+    add(
+        "--calibration-tokens",
+        type=int,
+        default=TOKENS,
+        help=f"how much of them to read (default {TOKENS})",
+    )
     add("--name", default="", help="how the model is called (default: the checkpoint's folder)")
     add("--context", type=int, default=0, help="tokens that fit the cache (default: the model's)")
     add(
@@ -118,6 +133,23 @@ def _options(arguments: argparse.Namespace) -> Options:
         licence=arguments.licence,
         replace=arguments.force,
     )
+
+
+def _calibration(arguments: argparse.Namespace) -> Calibration | None:
+    if arguments.calibrate is None:
+        return None
+    if not arguments.calibrate.exists():
+        raise ExportError(f"--calibrate: {arguments.calibrate} does not exist")
+    if arguments.calibration_tokens < MIN_TOKENS:
+        raise ExportError(
+            f"--calibration-tokens must be at least {MIN_TOKENS}, not "
+            f"{arguments.calibration_tokens}"
+        )
+
+    def report(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    return Calibration(arguments.calibrate, arguments.calibration_tokens, report)
 
 
 def _read_memory(path: Path | None) -> dict[str, Any] | None:

@@ -16,6 +16,8 @@ from runtime.bundle import FORMAT_VERSION, MANIFEST, MODEL, TOKENIZER, WEIGHTS, 
 from runtime.config import ModelConfig
 from runtime.errors import BundleError
 from runtime.export.architectures import read_config
+from runtime.export.calibrate import CalibratedRounding
+from runtime.export.calibrate_texts import Calibration
 from runtime.export.decoder import Decoder, Schemes, check_blocks
 from runtime.export.errors import ExportError
 from runtime.export.graph import GraphBuilder, SectionJournal
@@ -50,7 +52,9 @@ class Options:
     replace: bool = False
 
 
-def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
+def export_bundle(
+    source: Path, target: Path, options: Options, calibration: Calibration | None = None
+) -> Bundle:
     """Turn the checkpoint `source`, a folder or a GGUF file, into the bundle directory `target`.
 
     Nothing appears in `target` before all of it is written and checked. Other files there stay.
@@ -60,10 +64,16 @@ def export_bundle(source: Path, target: Path, options: Options) -> Bundle:
         raise ExportError(f"{target} holds a bundle already: choose another folder, or add --force")
     with closing(open_source(str(source), {})) as opened:
         config = checked_config(opened, options)
-        decoder = functools.partial(Decoder, tensors=opened)
         named = replace(options, name=options.name or opened.name)
         tokenizer = opened.tokenizer()
         prompt = prompt_format(tokenizer, config, options.prompt_layout, opened)
+        rounding = None
+        if calibration is not None:
+            windows = calibration.windows(tokenizer, prompt, config)
+            rounding = CalibratedRounding(
+                opened, config, options.schemes, windows, calibration.report
+            )
+        decoder = functools.partial(Decoder, tensors=opened, rounding=rounding)
         return write_bundle(target, config, tokenizer, prompt, named, decoder)
 
 
