@@ -50,7 +50,7 @@ def optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 ROPES = st.fixed_dictionaries(
     {
-        "rope_type": st.sampled_from(["linear", "yarn"]),
+        "rope_type": st.sampled_from(["linear", "yarn", "dynamic"]),
         "factor": st.floats(1, 64),
         "original_max_position_embeddings": st.integers(16, 1 << 18),
         "attention_factor": optional(st.floats(0.1, 4)),
@@ -182,9 +182,34 @@ def test_greedy_text_is_the_same_with_the_references_own_cache(
     model = load(tmp_path / "checkpoint", changes)
     prompt = rng.integers(0, shape["vocab_size"], 20).tolist()
     made = model.generate(
-        torch.tensor([prompt]), max_new_tokens=80, do_sample=False, eos_token_id=None
+        torch.tensor([prompt]), max_new_tokens=40, do_sample=False, eos_token_id=None
     )[0].tolist()
     tokens = list(prompt)
     while len(tokens) < len(made):
         tokens.append(int(run(runner, tokens, [len(tokens) - 1])[-1].argmax()))
     assert tokens == made
+
+
+@pytest.mark.parametrize("model_type", ["qwen2", "qwen2_moe", "qwen3", "qwen3_moe"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"use_sliding_window": True, "sliding_window": 48, "max_window_layers": 1},
+        {"rope_scaling": {"type": "dynamic", "factor": 2.0}, "max_position_embeddings": 48},
+    ],
+)
+def test_what_changes_with_the_length_is_computed_as_far_as_it_does_not(
+    tmp_path: Path, model_type: str, changes: dict[str, Any]
+) -> None:
+    torch.manual_seed(3)
+    shape = {**SHAPE, "model_type": model_type, "num_experts": 4, "num_experts_per_tok": 2}
+    if model_type == "qwen2_moe":
+        shape["shared_expert_intermediate_size"] = 32
+    shape["moe_intermediate_size"] = 32
+    changes = {**changes, "layer_types": None}
+    runner = export(tmp_path, shape, changes)
+    assert runner.max_context == 48
+    model = load(tmp_path / "checkpoint", changes)
+    tokens = np.random.default_rng(3).integers(0, 272, 60).tolist()
+    wanted = logits_of(model, tokens[:48])
+    np.testing.assert_allclose(run(runner, tokens[:48], []), wanted, rtol=0, atol=EXACT)
