@@ -23,10 +23,15 @@ log = logging.getLogger(__name__)
 
 
 def bundle_path(settings: EngineSettings) -> Path:
-    """The folder of the bundle that the settings choose."""
+    """The folder of the bundle that the settings choose. Raises BundleError for a name of none."""
+    from lsp_server.model_store import SHIPPED, ModelStore
     from runtime.bundle import default_bundle_path
 
-    return Path(settings.bundle).expanduser() if settings.bundle else default_bundle_path()
+    if settings.bundle:
+        return Path(settings.bundle).expanduser()
+    if settings.model in ("", SHIPPED):
+        return default_bundle_path()
+    return ModelStore.of(settings).path(settings.model)
 
 
 def engine_config(settings: EngineSettings) -> EngineConfig:

@@ -144,8 +144,18 @@ class MemorySettings:
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
+    model: str = setting(
+        "",
+        "The name of an imported model (`lsp-server model list`), or `default` for the one that "
+        "ships with the server; empty for what `lsp-server model use` chose.",
+    )
     bundle: str = setting(
-        "", "The folder of the model's bundle; empty for the model that ships with the server."
+        "", "The folder of a model's bundle, wherever it is; it goes before `engine.model`."
+    )
+    models_folder: str = setting(
+        "",
+        "The folder of imported models; empty for `sopilka/models` in your system's folder for "
+        "data. The environment variable `SOPILKA_MODELS` goes before it.",
     )
     threads: int = setting(
         0,
@@ -213,18 +223,23 @@ class Problem:
     message: str
 
 
-def from_client(value: Any, last_good: Settings) -> tuple[Settings, tuple[Problem, ...]]:
+def from_client(
+    value: Any, last_good: Settings, own: Settings | None = None
+) -> tuple[Settings, tuple[Problem, ...]]:
     """Reads what an editor sent; keeps the last good value of whatever cannot be used.
 
-    A key that is not sent has its default. Accepted are the section's value, an object that holds
-    the section (`{"sopilka": {...}}`), nested objects and dotted keys (`"completion.enable"`).
+    A key that is not sent has its value in `own`, which are the user's own settings for all
+    editors, and else its default; so has a text that is sent empty. Accepted are the section's
+    value, an object that holds the section (`{"sopilka": {...}}`), nested objects and dotted keys
+    (`"completion.enable"`).
     """
+    own = own or Settings()
     if value is None:
-        return Settings(), ()
+        return own, ()
     if not isinstance(value, Mapping):
         return last_good, (Problem(SECTION, f"must be an object, not {_kind_of(value)}"),)
     if SECTION in value:
-        return from_client(value[SECTION], last_good)
+        return from_client(value[SECTION], last_good, own)
     sent = dict(_flatten(value))
     known = {spec.key: spec for spec in specs()}
     problems, accepted = [], {}
@@ -234,12 +249,15 @@ def from_client(value: Any, last_good: Settings) -> tuple[Settings, tuple[Proble
         if key not in known:
             problems.append(Problem(f"{SECTION}.{key}", _unknown(key, tuple(known))))
             continue
+        # Some editors send every setting; an empty text is what they have where nothing is chosen.
+        if raw == "" and known[key].default == "":
+            continue
         try:
             accepted[key] = known[key].parse(raw)
         except ValueError as error:
             problems.append(Problem(f"{SECTION}.{key}", str(error)))
             accepted[key] = known[key].value_in(last_good)
-    return _build(accepted), tuple(problems)
+    return _build(accepted, own), tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +335,7 @@ def camel_case(name: str) -> str:
     return re.sub(r"_(\w)", lambda match: match.group(1).upper(), name)
 
 
-def _build(values: Mapping[str, Any]) -> Settings:
-    settings = Settings()
+def _build(values: Mapping[str, Any], settings: Settings) -> Settings:
     for spec in specs():
         if spec.key in values:
             group = replace(getattr(settings, spec.group), **{spec.name: values[spec.key]})

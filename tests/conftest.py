@@ -14,7 +14,9 @@ from runtime.endpoint import addresses, ask
 def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Also for the processes that tests start."""
     patch = pytest.MonkeyPatch()
-    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    for kind in ("CACHE", "CONFIG", "DATA"):
+        patch.setenv(f"XDG_{kind}_HOME", str(tmp_path_factory.mktemp(kind.lower())))
+    patch.delenv("SOPILKA_MODELS", raising=False)
     run = tmp_path_factory.mktemp("run")
     patch.setenv("SOPILKA_RUNTIME_DIR", str(run))
     yield

@@ -26,7 +26,9 @@ ALLOWED_IMPORTS = {
     "onnx": re.compile(r"runtime/export/.*"),
     "tokenizers": re.compile(r"runtime/tokenizer\.py"),
     "torch": re.compile(r"(?!)"),
-    "runtime.export": re.compile(r"runtime/export/.*"),
+    "runtime.export": re.compile(r"runtime/export/.*|lsp_server/cli/(bench|model\w*)\.py"),
+    "gguf": re.compile(r"runtime/export/.*"),
+    "huggingface_hub": re.compile(r"lsp_server/cli/model_pull\.py"),
 }
 FORBIDDEN_PACKAGES = {
     "indexer": ("lsp_server", "runtime"),

@@ -6,25 +6,31 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lsp_server.cli.options import BadInput, read_settings
 from lsp_server.cli.output import fail, write, write_json
+from lsp_server.machine import read_bandwidth
+from lsp_server.models import bundle_path
 from runtime import Engine, EngineConfig, EngineError, Request, SamplingParams, build_engine
-from runtime.bundle import Bundle, default_bundle_path
+from runtime.bundle import Bundle
 from runtime.model_runner import Chunk
 
 DESCRIPTION = """\
 Measures a model on this machine with random tokens: speed depends on its shape, not on its text.
 
-  lsp-server bench                       the model that ships
-  lsp-server bench --bundle DIR          any other bundle
+  lsp-server bench                       the model that is in use
+  lsp-server bench --model NAME          another one of lsp-server model list
+  lsp-server bench --bundle DIR          any bundle
   lsp-server bench --json > before.json  for a script, or to compare two versions
 
 what the lines say (median, then the smallest and largest of the rounds):
   decode       tokens a second, one sequence, behind so many tokens of context
+  predicted    the same from the bytes that a token reads and the bandwidth measured beforehand
   prefill      prompt tokens a second, in steps as large as the engine takes them
   first token  milliseconds from the request to the first token: cold with a prompt that was never
                seen, warm with the same prompt again, whose keys and values are held
@@ -48,7 +54,8 @@ def main(arguments: list[str]) -> int:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--bundle", type=Path, default=default_bundle_path(), metavar="DIR")
+    parser.add_argument("--bundle", type=Path, metavar="DIR", help="the folder of a bundle")
+    parser.add_argument("--model", metavar="NAME", help="an imported model, or default")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as the engine takes")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured")
@@ -57,8 +64,12 @@ def main(arguments: list[str]) -> int:
     if options.rounds < 1 or options.tokens < 1 or options.threads < 0:
         return fail("--rounds and --tokens must be at least 1, --threads not negative")
     try:
-        bundle = Bundle.open(options.bundle)
+        bundle = Bundle.open(_chosen(options))
+        predicted = predict(bundle)
         found = measure(bundle, options.threads, options.rounds, options.tokens)
+        found["predicted_tokens_per_s"] = predicted
+    except BadInput as error:
+        return fail(str(error))
     except EngineError as error:
         return fail(str(error), 1)
     if options.json:
@@ -66,6 +77,27 @@ def main(arguments: list[str]) -> int:
     else:
         write(_for_people(found))
     return 0
+
+
+def _chosen(options: argparse.Namespace) -> Path:
+    if options.bundle is not None:
+        return Path(options.bundle)
+    settings = read_settings([] if options.model is None else [f"engine.model={options.model}"])
+    # A name that is given goes before a folder that the user's settings have.
+    chosen = settings.engine if options.model is None else replace(settings.engine, bundle="")
+    return bundle_path(chosen)
+
+
+def predict(bundle: Bundle) -> dict[str, float]:
+    """Tokens a second behind each context length that fits, from bytes and bandwidth."""
+    from runtime.export.footprint import footprint
+
+    cost, bandwidth = footprint(bundle.config, bundle.quantization), read_bandwidth()
+    return {
+        str(length): cost.tokens_per_second(bandwidth, length)
+        for length in CONTEXTS
+        if length <= bundle.context
+    }
 
 
 def measure(bundle: Bundle, threads: int, rounds: int, tokens: int) -> dict[str, Any]:
@@ -201,6 +233,8 @@ def _for_people(found: dict[str, Any]) -> str:
     for name, title in (("decode", "decode"), ("int8_decode", "int8")):
         for length, rate in found[f"{name}_tokens_per_s"].items():
             lines.append(f"  {title:12} {spread(rate)} tokens/s behind {length} tokens")
+    for length, rate in found.get("predicted_tokens_per_s", {}).items():
+        lines.append(f"  predicted    {rate:.4g} tokens/s behind {length} tokens")
     prefill, first, keys = (
         found[name] for name in ("prefill_tokens_per_s", "first_token_ms", "keystroke_tokens")
     )

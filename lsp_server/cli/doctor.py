@@ -104,8 +104,8 @@ def check_model(settings: Settings) -> Iterator[Finding]:
     """Opens the bundle, checksums and all, and lets it write one token."""
     from runtime.bundle import Bundle
 
-    path = bundle_path(settings.engine)
     try:
+        path = bundle_path(settings.engine)
         bundle = Bundle.open(path)
         size = sum(record.bytes for record in bundle.files.values())
         detail = f"{bundle.name} at {path}, {size / 1e6:.1f} MB, all checksums right"

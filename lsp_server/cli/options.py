@@ -13,6 +13,7 @@ from indexer import LineIndex, Rules
 from indexer.walk import read_source
 from lsp_server.session import index_config
 from lsp_server.settings import SECTION, Settings, from_client
+from lsp_server.user_files import user_settings
 
 
 class BadInput(Exception):
@@ -40,7 +41,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def read_settings(pairs: list[str]) -> Settings:
-    """The settings of `--set` options. Raises BadInput."""
+    """The settings of `--set` options over those of the user's file. Raises BadInput."""
     sent: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
@@ -48,7 +49,9 @@ def read_settings(pairs: list[str]) -> Settings:
             raise BadInput(f"--set {pair}: must be KEY=VALUE, such as completion.maxTokens=20")
         key = key.removeprefix(f"{SECTION}.")
         sent[key] = _value(value)
-    settings, problems = from_client(sent, Settings())
+    own, problems = user_settings()
+    if not problems:
+        settings, problems = from_client(sent, own, own)
     if problems:
         raise BadInput("; ".join(f"setting {bad.key} {bad.message}" for bad in problems))
     return settings

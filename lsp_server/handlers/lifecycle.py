@@ -13,6 +13,7 @@ from lsp_server.convert import choose_encoding, path_of
 from lsp_server.handlers import navigation
 from lsp_server.handlers.connection import Connection
 from lsp_server.settings import from_client
+from lsp_server.user_files import user_settings
 
 log = logging.getLogger(__name__)
 
@@ -81,8 +82,9 @@ async def _pull(connection: Connection) -> None:
 def take_settings(connection: Connection, sent: Any) -> None:
     """Uses what is right of the settings that were sent, and names the rest to the user."""
     session = connection.session
-    settings, problems = from_client(plain(sent), session.settings)
-    for problem in problems:
+    own, own_problems = user_settings()
+    settings, problems = from_client(plain(sent), session.settings, own)
+    for problem in (*own_problems, *problems):
         session.listener.warn(f"Setting {problem.key} {problem.message}.")
     if settings != session.settings:
         session.use(settings)

@@ -38,7 +38,8 @@ from runtime.tokenizer import Tokenizer
 class Options:
     """What the caller of an export decides; `context` 0 means all that the model was made for.
 
-    `prompt_layout` is one of LAYOUTS, or "auto": what the checkpoint was trained for.
+    `prompt_layout` is one of LAYOUTS, or "auto": what the checkpoint was trained for. `notes` are
+    added to the manifest's entry on quantization.
     """
 
     schemes: Schemes = field(
@@ -50,6 +51,7 @@ class Options:
     memory: dict[str, Any] | None = None
     licence: str = "not stated"
     replace: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def export_bundle(
@@ -79,8 +81,13 @@ def export_bundle(
 
 def checked_config(source: Source, options: Options) -> ModelConfig:
     """Return the shape of a model that can be exported. Raises ExportError for any other."""
+    check_blocks(read_config(source.config), options.schemes)
+    return shape_of(source)
+
+
+def shape_of(source: Source) -> ModelConfig:
+    """Return the shape of a model that has all its tensors. Raises ExportError for any other."""
     config = read_config(source.config)
-    check_blocks(config, options.schemes)
     check_tensors(source, config)
     return config
 
@@ -146,6 +153,7 @@ def write_files(
         "quantization": {
             **{part: Scheme(**scheme).as_dict() for part, scheme in asdict(plan).items()},
             "relative_rms_error": error,
+            **options.notes,
         },
         "prompt_format": prompt,
         "sampling": {},

@@ -96,6 +96,13 @@ class Checkpoint(Source):
         template = read_json(settings).get("chat_template") if settings.exists() else None
         return template if isinstance(template, str) else ""
 
+    def licence(self) -> str:
+        card = self.path / "README.md"
+        text = read_small(card, 2**20).decode("utf-8", "replace") if card.is_file() else ""
+        # The card begins with its data in YAML.
+        found = re.search(r"\A---\n(?:.*\n)*?license: *([\w. -]{1,100})\n", text)
+        return found[1] if found else super().licence()
+
     def fingerprint(self) -> dict[str, Any]:
         known = {
             name: hashlib.sha256(read_small(self.path / name, TOKENIZER_BYTES)).hexdigest()

@@ -92,6 +92,10 @@ class GgufModel(Source):
         template = self._metadata.get("tokenizer.chat_template")
         return template if isinstance(template, str) else ""
 
+    def licence(self) -> str:
+        licence = self._metadata.get("general.license")
+        return licence[:200] if isinstance(licence, str) and licence else super().licence()
+
     def fingerprint(self) -> dict[str, Any]:
         files = {
             file.path.name: [file.size, file.modified_ns, self._hashes[file.path.name]]

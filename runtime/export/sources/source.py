@@ -81,6 +81,10 @@ class Source(ABC):
     def chat_template(self) -> str:
         """Return the template of conversations in Jinja's language, "" if there is none."""
 
+    def licence(self) -> str:
+        """Return what the files say of the licence of the weights."""
+        return "not stated"
+
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
         """Return JSON that differs if any of the files is another: sizes, times, header hashes."""
