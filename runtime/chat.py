@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runtime.sequence import FinishReason
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -53,7 +55,8 @@ class CallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What came since the last one: text, pieces of tool calls, or both."""
+    """What came since the last one: text, pieces of tool calls, or why the turn has ended."""
 
     text: str = ""
     calls: tuple[CallDelta, ...] = ()
+    finish_reason: FinishReason | None = None

@@ -21,8 +21,8 @@ from runtime.memory import checked_tokens
 from runtime.sequence import Output, Request, Result, TokenIds
 
 if TYPE_CHECKING:
+    from runtime.chat_template import Encoder
     from runtime.status import EngineStatus
-    from runtime.tokenizer import Tokenizer
 
 Delivery = tuple[Output, Result | None] | EngineError
 
@@ -30,12 +30,15 @@ Delivery = tuple[Output, Result | None] | EngineError
 class EngineDriver(ABC):
     """An engine, wherever it runs. Methods may be called from any thread or loop."""
 
+    # Whether an answer can be made to begin with a text, and its tokens have probabilities.
+    forces_start = True
+
     def __init__(self) -> None:
         self.memory = MemoryClient(self)
 
     @property
     @abstractmethod
-    def tokenizer(self) -> Tokenizer: ...
+    def tokenizer(self) -> Encoder: ...
 
     @property
     @abstractmethod

@@ -6,6 +6,7 @@ EngineError
 │   └── OperatorError      the operator library is missing, or ONNX Runtime is too old for it
 ├── PromptTooLong          prompt plus one token does not fit the model's context
 ├── EngineBusy             the queue of waiting requests is full: retry later
+├── RemoteError            the server of a remote model cannot be used, or did not answer
 └── EngineClosed           the engine was closed while the request was waiting or running
 """
 
@@ -38,3 +39,7 @@ class EngineBusy(EngineError):
 
 class EngineClosed(EngineError):
     """The engine was closed."""
+
+
+class RemoteError(EngineError):
+    """A remote model failed. The message names its host, and never a key or a text."""
