@@ -24,51 +24,20 @@ from tests.support.model_server import (
 
 QUICK = {"first_seconds": 0.2, "connect_seconds": 0.2, "total_seconds": 1.0}
 KINDS = st.sampled_from(["completions", "chat", "infill"])
+FIELDS = (
+    "choices text delta message content usage finish_reason error tool_calls function index stop "
+    "stop_type prompt_tokens timings"
+).split()
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                [
-                    "choices",
-                    "text",
-                    "delta",
-                    "message",
-                    "content",
-                    "usage",
-                    "finish_reason",
-                    "error",
-                ]
-                + [
-                    "tool_calls",
-                    "function",
-                    "index",
-                    "stop",
-                    "stop_type",
-                    "prompt_tokens",
-                    "timings",
-                ]
-            ),
-            inner,
-            max_size=4,
-        )
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=4)
     ),
     max_leaves=12,
 )
-PARTS = st.sampled_from(
-    [
-        STREAM,
-        head(),
-        head(content_type="application/json"),
-        b"\r\n",
-        b"0\r\n\r\n",
-        b"data: ",
-        *map(chunk, completion_events("a")),
-        *map(chunk, chat_events("```\nb")),
-        *map(chunk, infill_events("c")),
-    ]
-)
+PIECES = [STREAM, head(), head(content_type="application/json"), b"\r\n", b"0\r\n\r\n", b"data: "]
+EVENTS = (completion_events("a"), chat_events("```\nb"), infill_events("c"))
+PARTS = st.sampled_from([*PIECES, *(chunk(part) for events in EVENTS for part in events)])
 
 
 async def check(kind: str, *content: bytes) -> None:
