@@ -15,7 +15,7 @@ from indexer.navigate import Occurrence, Target
 from indexer.scope import Scope
 from indexer.secrets import looks_secret, mask_secrets
 from indexer.snippet import RecentSpan, Snippet
-from indexer.structure import Fold, folds, selections, word_at
+from indexer.structure import Fold, folds, selections, statements, word_at
 from indexer.syntax_at import SyntaxAt
 from indexer.unknown import UnknownName
 from indexer.watch import Watcher
@@ -63,6 +63,7 @@ __all__ = [
     "looks_secret",
     "mask_secrets",
     "selections",
+    "statements",
     "syntax_errors",
     "word_at",
 ]

@@ -15,6 +15,7 @@ import tree_sitter
 
 from indexer.document import Document
 from indexer.facts import FileFacts
+from indexer.syntax import BLOCK_NODE
 
 FoldKind = Literal["region", "comment", "imports"]
 BRACKETS = {b"{": b"}", b"[": b"]", b"(": b")"}
@@ -176,6 +177,25 @@ def _regions(text: bytes) -> Iterator[tuple[int, int]]:
             opened.append(mark.end())
         elif opened:
             yield opened.pop(), mark.end()
+
+
+def statements(document: Document) -> list[tuple[int, int]]:
+    """Byte ranges of the statements of a document that begin and end with their lines, in order."""
+    text, tree = document.text, document.tree
+    if tree is None:
+        return []
+    found, pending = [], [tree.root_node]
+    while pending:
+        node = pending.pop()
+        is_block = BLOCK_NODE.search(node.type) is not None
+        for child in node.named_children:
+            pending.append(child)
+            if is_block and "comment" not in child.type and not child.has_error:
+                end = text.find(b"\n", child.end_byte)
+                behind = text[child.end_byte : len(text) if end < 0 else end]
+                if _begins_its_line(text, child.start_byte) and not behind.strip(b" \t\r;,"):
+                    found.append((child.start_byte, child.end_byte))
+    return sorted(found)
 
 
 def selections(document: Document, offset: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ import sys
 from lsp_server.about import server_version
 from lsp_server.cli import output
 
-COMMANDS = ("serve", "complete", "doctor", "index", "engine", "bench")
+COMMANDS = ("serve", "complete", "doctor", "index", "engine", "bench", "model", "eval")
 
 HELP = """\
 lsp-server: a local coding copilot that speaks LSP
@@ -20,7 +20,9 @@ lsp-server: a local coding copilot that speaks LSP
   lsp-server doctor                     what works on this machine, and what to do about the rest
   lsp-server index DIR                  what of a folder is indexed; --symbols, --map, --context
   lsp-server engine status              the processes that hold models; also: stop, logs
-  lsp-server bench                      how fast the model runs on this machine; --bundle DIR
+  lsp-server model import PATH          a model of your own; also: list, info, use, remove, pull
+  lsp-server bench                      how fast the model runs on this machine; --model NAME
+  lsp-server eval DIR                   how good the suggestions are there, and what each part adds
   lsp-server --version                  the version
 
 Examples

@@ -103,6 +103,8 @@ class OrtModelRunner:
         self._flag = cancel_flag()
         self._handle = np.array([self._flag.handle], dtype=np.int64)
         self._options = ort.RunOptions()
+        # What fails is raised, and a cancel is no failure: nothing is written beside that.
+        self._options.log_severity_level = 4
         self._binding = session.io_binding()
         shape = [self.num_blocks, block_bytes_of(bundle.config, config.kv_bits)]
         self._pools = [
