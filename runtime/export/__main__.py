@@ -75,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
         default="int4",
         help="experts and MLPs (default int4)",
     )
+    add(
+        "--sensitive",
+        type=_layers,
+        default=(),
+        metavar="LAYERS",
+        help="layers, counted from 0, whose experts keep int8 where others have int4: 0,47",
+    )
     add("--projections", choices=_BITS, default="int8", help="q, k, v and o (default int8)")
     add(
         "--embedding",
@@ -86,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--trained-grid",
         action="store_true",
-        help="int4 experts: keep the plain grid, max|w| / 7, that the checkpoint was trained on; "
-        "by default each block's scale is searched for the least error",
+        help="int4: keep the plain grid, max|w| / 7, that the checkpoint was trained on, "
+        "calibrated or not; by default each block's scale is searched for the least error",
     )
     add(
         "--calibrate",
@@ -125,6 +132,7 @@ def _options(arguments: argparse.Namespace) -> Options:
             experts=scheme(arguments.experts),
             projections=scheme(arguments.projections),
             embedding=scheme(arguments.embedding),
+            sensitive=arguments.sensitive,
         ),
         name=arguments.name,
         context=arguments.context,
@@ -133,6 +141,14 @@ def _options(arguments: argparse.Namespace) -> Options:
         licence=arguments.licence,
         replace=arguments.force,
     )
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted({int(number) for number in text.split(",")}))
+    except ValueError as error:
+        message = f"give numbers of layers with commas between, such as 0,47, not {text!r}"
+        raise argparse.ArgumentTypeError(message) from error
 
 
 def _calibration(arguments: argparse.Namespace) -> Calibration | None:

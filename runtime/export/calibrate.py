@@ -133,7 +133,7 @@ class CalibratedRounding:
 
     def _mlp(self, name: str, inputs: Floats, weight: Floats) -> Floats:
         """Round a gated MLP by inputs [T, hidden] of some weight [T, 1]; return its outputs."""
-        scheme = self._schemes.experts
+        scheme = self._schemes.experts_in(self._layer)
         curvature = _curvature(inputs * weight, scheme)
         gate, up = (
             self._matrix(f"{name}.{part}_proj", scheme, curvature) for part in ("gate", "up")
@@ -150,7 +150,9 @@ class CalibratedRounding:
             return weight
         rounded = self._tensors.read_quantized(source, scheme.bits, scheme.block)
         if rounded is None:
-            rounded = round_calibrated(weight, curvature, round_plainly(weight, scheme))
+            rounded = round_plainly(weight, scheme)
+            if scheme.bits != 4 or scheme.searched:  # A trained grid is kept.
+                rounded = round_calibrated(weight, curvature, rounded)
             self._rounded[source] = rounded
         self._progress.add(self._layer, weight.size)
         return np.asarray(rounded.dequantize()[0])

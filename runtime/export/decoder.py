@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,27 @@ MakeWriter = Callable[[GraphBuilder, Tensors, Rounding | None], WeightWriter]
 class Schemes:
     """How the three kinds of weights are stored.
 
-    `experts` are all that follow attention: experts, a shared one, the MLP of a dense layer.
+    `experts` are all that follow attention: experts, a shared one, the MLP of a dense layer. In
+    layers that are `sensitive`, counted from 0, they keep 8 bits where others have 4.
     """
 
     experts: Scheme
     projections: Scheme
     embedding: Scheme
+    sensitive: tuple[int, ...] = ()
+
+    def experts_in(self, layer: int) -> Scheme:
+        """Return how the experts of a layer are stored."""
+        is_raised = layer in self.sensitive and self.experts.bits < 8
+        return replace(self.experts, bits=8) if is_raised else self.experts
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Return the entries for the manifest."""
+        parts = ("experts", "projections", "embedding")
+        entries: dict[str, dict[str, Any]] = {part: getattr(self, part).as_dict() for part in parts}
+        if self.sensitive:
+            entries["experts"]["int8_layers"] = list(self.sensitive)
+        return entries
 
 
 def check_blocks(config: ModelConfig, schemes: Schemes) -> None:
@@ -55,6 +70,10 @@ def check_blocks(config: ModelConfig, schemes: Schemes) -> None:
         raise ExportError(
             f"hidden_size is {config.hidden_size}, no multiple of the block size {block}"
         )
+    for layer in schemes.sensitive:
+        if not 0 <= layer < config.num_hidden_layers:
+            last = config.num_hidden_layers - 1
+            raise ExportError(f"layer {layer} does not exist: they are counted from 0 to {last}")
     if config.head_dim % 16:
         raise ExportError(f"head_dim must be a multiple of 16, not {config.head_dim}")
 
@@ -153,8 +172,8 @@ class Decoder:
     def _feed_forward(self, layer: int, x: str, meter: ErrorMeter) -> str:
         config, source = self._config, f"model.layers.{layer}.mlp"
         if not config.is_sparse(layer):
-            return self._mlp(f"layer.{layer}.mlp", x, source, config.intermediate_size, meter)
-        name, scheme = f"layer.{layer}.experts", self._schemes.experts
+            return self._mlp(layer, "mlp", x, source, config.intermediate_size, meter)
+        name, scheme = f"layer.{layer}.experts", self._schemes.experts_in(layer)
         sources = [f"{source}.experts.{expert}" for expert in range(config.num_experts)]
         self._weights.experts(name, sources, scheme, meter)
         router = self._weights.exact(f"{name}.router.weight", f"{source}.gate.weight")
@@ -170,13 +189,14 @@ class Decoder:
         size = config.shared_expert_intermediate_size
         if not size:
             return y
+        shared = self._mlp(layer, "shared_expert", x, f"{source}.shared_expert", size, meter)
         name = f"layer.{layer}.shared_expert"
-        shared = self._mlp(name, x, f"{source}.shared_expert", size, meter)
         gate = self._weights.exact(f"{name}.gate.weight", f"{source}.shared_expert_gate.weight")
         return gated_sum(self._graph, name, x, y, shared, gate)
 
-    def _mlp(self, name: str, x: str, source: str, size: int, meter: ErrorMeter) -> str:
-        scheme, hidden = self._schemes.experts, self._config.hidden_size
+    def _mlp(self, layer: int, part: str, x: str, source: str, size: int, meter: ErrorMeter) -> str:
+        name, hidden = f"layer.{layer}.{part}", self._config.hidden_size
+        scheme = self._schemes.experts_in(layer)
         self._weights.experts(name, [source], scheme, meter)
         return dense_mlp(self._graph, name, x, hidden, size, scheme, self._cancel)
 

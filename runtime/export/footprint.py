@@ -58,6 +58,8 @@ def _bytes_of(name: str, count: int, quantization: Mapping[str, Any]) -> float:
     bits = 32 if part is None else quantization[part]["bits"]
     if bits == 32:
         return 4.0 * count
+    if part == "experts" and int(name.split(".")[2]) in quantization[part].get("int8_layers", ()):
+        bits = 8
     # Tables that are looked up have scales of float32, all else of float16.
     scale = 32 if part == "embedding" else 16
     return float(count * (bits + scale / quantization[str(part)]["block_size"]) / 8)

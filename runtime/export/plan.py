@@ -110,7 +110,8 @@ def _plan(
 def _schemes(grids: _Grids, precision: str) -> Schemes:
     """Return the schemes of a precision; a part that lies on a grid keeps it if its bits allow."""
     if precision == "fp16":
-        return Schemes(*(Scheme(32, _BLOCK) for _ in PARTS))
+        exact = Scheme(32, _BLOCK)
+        return Schemes(exact, exact, exact)
     wanted = 4 if precision == "int4" else 8
     schemes = {}
     for part, usual in (("experts", wanted), ("projections", 8), ("embedding", 8)):
@@ -118,7 +119,7 @@ def _schemes(grids: _Grids, precision: str) -> Schemes:
         kept = [grid for grid in grids[part] if grid[0] in allowed]
         bits, block = min(kept, key=lambda grid: (grid[0], -grid[1]), default=(usual, _BLOCK))
         schemes[part] = Scheme(bits, block)
-    return Schemes(**schemes)
+    return Schemes(schemes["experts"], schemes["projections"], schemes["embedding"])
 
 
 def _largest_context(most: int, per_token: int, room: int | None) -> int:

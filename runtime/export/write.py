@@ -151,7 +151,7 @@ def write_files(
         "config": asdict(config),
         "context": context,
         "quantization": {
-            **{part: Scheme(**scheme).as_dict() for part, scheme in asdict(plan).items()},
+            **plan.as_dict(),
             "relative_rms_error": error,
             **options.notes,
         },
