@@ -79,24 +79,27 @@ struct Work {
   uint8_t* hidden_rows = nullptr;  // [pairs] encoded silu(gate x) * up x
   Pairs pairs;
 
-  // Columns [64 first, 64 last) of the hidden rows of one expert: whole blocks, so the task can
-  // encode them itself.
-  void make_hidden(size_t expert, size_t first, size_t last) const {
+  // Columns [64 first, 64 last) of the hidden rows of expert `by_load[index]`: whole blocks, so the
+  // task can encode them itself.
+  void make_hidden(size_t index, size_t first, size_t last) const {
     alignas(64) float out[kMaxPanels * kMaxRows * kPanelRows];
     alignas(64) float h[kMaxRows * 8 * kMaxPanels];
     const uint8_t* rows[kMaxRows];
     const size_t panel_bytes = shape.format.panel_bytes(shape.hidden),
                  all_panels = shape.intermediate / 8;
+    const size_t expert = pairs.by_load[index];
     const uint8_t* weights = batch.gate_up + expert * shape.gate_up_bytes();
     const size_t begin = pairs.first[expert], end = pairs.first[expert + 1];
     for (size_t group = first; group < last; ++group) {
       const size_t panel = group * kMaxPanels, panels = std::min(kMaxPanels, all_panels - panel);
+      const uint8_t *piece = weights + panel * panel_bytes, *after = piece + panels * panel_bytes;
+      if (panel + panels == all_panels) after = after_gate_up(index);
       for (size_t tile = begin; tile < end; tile += kMaxRows) {
         const size_t count = std::min(kMaxRows, end - tile);
         for (size_t t = 0; t < count; ++t)
           rows[t] = x_rows + pairs.token[tile + t] * x_layout.bytes;
-        kernel.multiply(shape.format, shape.hidden, weights + panel * panel_bytes, panels, rows,
-                        count, out);
+        kernel.multiply(shape.format, shape.hidden, piece, panels,
+                        tile + count < end ? piece : after, rows, count, out);
         kernel.swiglu(out, panels, count, h, 8 * kMaxPanels);
         for (size_t t = 0; t < count; ++t) {
           kernel.encode(shape.format, shape.intermediate, h + t * 8 * kMaxPanels, 8 * panel,
@@ -104,6 +107,13 @@ struct Work {
         }
       }
     }
+  }
+
+  // What is read, if one thread reads all, when the matrix of `by_load[index]` is done.
+  const uint8_t* after_gate_up(size_t index) const {
+    return index + 1 < pairs.by_load.size()
+               ? batch.gate_up + pairs.by_load[index + 1] * shape.gate_up_bytes()
+               : batch.down + pairs.by_index[0] * shape.down_bytes();
   }
 
   // Panels [first, last) of y for all tokens; experts by rising index, so each sum has one order.
@@ -115,17 +125,27 @@ struct Work {
       std::fill(batch.y + t * shape.hidden + first * kPanelRows,
                 batch.y + t * shape.hidden + last * kPanelRows, 0.0f);
     }
-    for (size_t expert : pairs.by_index) {
+    for (size_t index = 0; index < pairs.by_index.size(); ++index) {
       if (cancel.is_set()) return;
+      const size_t expert = pairs.by_index[index];
       const uint8_t* weights = batch.down + expert * shape.down_bytes();
+      // After this expert's stripe comes the next one's, after the last the first one's next
+      // stripe.
+      const uint8_t* after =
+          index + 1 < pairs.by_index.size()
+              ? batch.down + pairs.by_index[index + 1] * shape.down_bytes() + first * panel_bytes
+              : batch.down + pairs.by_index[0] * shape.down_bytes() + last * panel_bytes;
       const size_t end = pairs.first[expert + 1];
       for (size_t tile = pairs.first[expert]; tile < end; tile += kMaxRows) {
         const size_t count = std::min(kMaxRows, end - tile);
         for (size_t t = 0; t < count; ++t) rows[t] = hidden_rows + (tile + t) * hidden_layout.bytes;
         for (size_t panel = first; panel < last; panel += kMaxPanels) {
           const size_t panels = std::min(kMaxPanels, last - panel);
-          kernel.multiply(shape.format, shape.intermediate, weights + panel * panel_bytes, panels,
-                          rows, count, out);
+          const uint8_t* piece = weights + panel * panel_bytes;
+          const uint8_t* next = panel + panels < last ? piece + panels * panel_bytes
+                                : tile + count < end  ? weights + first * panel_bytes
+                                                      : after;
+          kernel.multiply(shape.format, shape.intermediate, piece, panels, next, rows, count, out);
           for (size_t t = 0; t < count; ++t) {
             kernel.accumulate(out + t * kPanelRows, panels, count * kPanelRows,
                               pairs.weight[tile + t],
@@ -193,8 +213,7 @@ bool dispatch(const Shape& shape, const Kernel& kernel, const Batch& batch,
   const size_t tasks_per_expert = (groups + groups_per_task - 1) / groups_per_task;
   const bool hidden_made = run(work.pairs.by_load.size() * tasks_per_expert, [&](size_t task) {
     const size_t first = task % tasks_per_expert * groups_per_task;
-    work.make_hidden(work.pairs.by_load[task / tasks_per_expert], first,
-                     std::min(groups, first + groups_per_task));
+    work.make_hidden(task / tasks_per_expert, first, std::min(groups, first + groups_per_task));
   });
   if (!hidden_made) return false;
 

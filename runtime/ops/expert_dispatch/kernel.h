@@ -22,9 +22,10 @@ struct Kernel {
   void (*encode)(const Format& format, size_t columns, const float* x, size_t first, size_t count,
                  uint8_t* row);
 
-  // out[p][t][16] = panel p times row t, for p < panels and t < rows.
+  // out[p][t][16] = panel p times row t, for p < panels and t < rows. `next` is where the caller
+  // will read after these panels: what comes next is on its way from memory before it is needed.
   void (*multiply)(const Format& format, size_t columns, const uint8_t* weights, size_t panels,
-                   const uint8_t* const* rows, size_t row_count, float* out);
+                   const uint8_t* next, const uint8_t* const* rows, size_t row_count, float* out);
 
   // h[t][8p + i] = silu(out[p][t][i]) * out[p][t][8 + i], i < 8; rows of h are
   // `stride` floats apart.

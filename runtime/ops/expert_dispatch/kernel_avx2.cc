@@ -10,13 +10,12 @@
 // Weights of 8 bits are two nibbles: byte w + 128 = 16 h + l, so w = 16 (h - 8) + (l - 8) + 8. Both
 // planes run through the same exact sums and meet in 32 bits: 16 H + L + 8 sum(a). No product ever
 // needs a 16-bit sum of its own.
+#include <immintrin.h>
+
 #include "gemm.h"
 
 namespace sopilka::expert_dispatch {
 namespace {
-
-constexpr size_t kPrefetch =
-    1536;  // bytes ahead in the GEMV: without it the times of memory and arithmetic add up
 
 inline __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline __m256i low_nibbles(__m256i v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
@@ -83,15 +82,15 @@ struct Avx2 {
 
   static int32_t start(int32_t correction) { return correction; }
 
-  static void gemv(const uint8_t* weights, size_t blocks, const Row& row, float* out) {
+  static void gemv(const uint8_t* weights, size_t blocks, const Row& row, const Stream& stream,
+                   float* out) {
     __m256 out0 = _mm256_setzero_ps(), out1 = out0;
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
       const __m256i first = _mm256_set1_epi32(start(row.corrections[b]));
       __m256i low0 = first, low1 = first, high0 = first, high1 = first;
       const uint8_t* w = weights + 2 * kPanelRows;
-      for (size_t i = 0; i < kBlockBytes; i += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
+      stream.fetch_ahead<kBlockBytes>(weights);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
         for (size_t i = 0; i < kBits; ++i, w += 64) {
           const __m256i w0 = load(w), w1 = load(w + 32);

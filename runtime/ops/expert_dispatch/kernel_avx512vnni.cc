@@ -4,12 +4,12 @@
 // All sums are exact by width: |sum| <= 64 * 255 * 127 < 2^21. Unsigned weights again carry an
 // offset (8 or 128), taken back by starting at minus the offset times the sum of the activations,
 // which the row's correction holds for the offset 8 in two halves.
+#include <immintrin.h>
+
 #include "gemm.h"
 
 namespace sopilka::expert_dispatch {
 namespace {
-
-constexpr size_t kPrefetch = 2048;  // bytes ahead in the GEMV
 
 inline __m512i load(const void* p) { return _mm512_loadu_si512(p); }
 inline __m512i low_nibbles(__m512i v) { return _mm512_and_si512(v, _mm512_set1_epi8(15)); }
@@ -49,15 +49,15 @@ struct Avx512Vnni {
     return kBits == 4 ? eight_sums : 16 * eight_sums;
   }
 
-  static void gemv(const uint8_t* weights, size_t blocks, const Row& row, float* out) {
+  static void gemv(const uint8_t* weights, size_t blocks, const Row& row, const Stream& stream,
+                   float* out) {
     __m512 total = _mm512_setzero_ps();
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
       __m512i even = _mm512_set1_epi32(start(row.corrections[b])),
               odd = _mm512_setzero_si512();  // Two chains hide the latency.
       const uint8_t* w = weights + 2 * kPanelRows;
-      for (size_t i = 0; i < kBlockBytes; i += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
+      stream.fetch_ahead<kBlockBytes>(weights);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
         if constexpr (kBits == 4) {
           for (size_t i = 0; i < 4; ++i, w += 64) {

@@ -1,11 +1,11 @@
 // AVX-VNNI: the 256-bit vpdpbusd of client CPUs without AVX-512. Sums are exact as in
 // kernel_avx512vnni.cc, vectors are half a panel as in kernel_avx2.cc.
+#include <immintrin.h>
+
 #include "gemm.h"
 
 namespace sopilka::expert_dispatch {
 namespace {
-
-constexpr size_t kPrefetch = 1536;  // bytes ahead in the GEMV
 
 inline __m256i load(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline __m256i low_nibbles(__m256i v) { return _mm256_and_si256(v, _mm256_set1_epi8(15)); }
@@ -48,7 +48,8 @@ struct AvxVnni {
     return kBits == 4 ? eight_sums : 16 * eight_sums;
   }
 
-  static void gemv(const uint8_t* weights, size_t blocks, const Row& row, float* out) {
+  static void gemv(const uint8_t* weights, size_t blocks, const Row& row, const Stream& stream,
+                   float* out) {
     __m256 out0 = _mm256_setzero_ps(), out1 = out0;
     const int8_t* x = row.values;
     for (size_t b = 0; b < blocks; ++b) {
@@ -57,8 +58,7 @@ struct AvxVnni {
       __m256i even[2] = {first, first},
               odd[2] = {zero, zero};  // Two chains a half hide the latency.
       const uint8_t* w = weights + 2 * kPanelRows;
-      for (size_t i = 0; i < kBlockBytes; i += 64)
-        _mm_prefetch(reinterpret_cast<const char*>(weights + kPrefetch + i), _MM_HINT_T0);
+      stream.fetch_ahead<kBlockBytes>(weights);
       for (size_t k = 0; k < kBlock; k += kSubBlock, x += kSubBlock) {
         if constexpr (kBits == 4) {
           for (size_t i = 0; i < 4; ++i, w += 64) {

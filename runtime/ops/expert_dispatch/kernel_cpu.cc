@@ -62,7 +62,7 @@ void multiply_row(const Format& format, size_t columns, const uint8_t* weights, 
 }
 
 void multiply(const Format& format, size_t columns, const uint8_t* weights, size_t panels,
-              const uint8_t* const* rows, size_t row_count, float* out) {
+              const uint8_t*, const uint8_t* const* rows, size_t row_count, float* out) {
   for (size_t p = 0; p < panels; ++p, weights += format.panel_bytes(columns)) {
     for (size_t t = 0; t < row_count; ++t, out += kPanelRows)
       multiply_row(format, columns, weights, rows[t], out);

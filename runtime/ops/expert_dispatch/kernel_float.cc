@@ -21,7 +21,7 @@ float dot(const float* w, const float* x, size_t columns) {
   return sums[0];
 }
 
-void multiply(const Format&, size_t columns, const uint8_t* weights, size_t panels,
+void multiply(const Format&, size_t columns, const uint8_t* weights, size_t panels, const uint8_t*,
               const uint8_t* const* rows, size_t row_count, float* out) {
   const float* w = reinterpret_cast<const float*>(weights);
   for (size_t p = 0; p < panels; ++p, out += row_count * kPanelRows) {

@@ -11,6 +11,7 @@
 #include "op.h"
 
 #include "dispatch.h"
+#include "huge_pages.h"
 
 namespace sopilka::expert_dispatch {
 namespace {
@@ -60,9 +61,14 @@ class ExpertDispatch {
     // What is constant can be checked now, so that a wrong model fails when it is loaded.
     const Tensor gate_up = constant_input(api, info, kGateUp),
                  down = constant_input(api, info, kDown);
-    if (gate_up.data != nullptr)
+    if (gate_up.data != nullptr) {
       check_weights(gate_up, "gate_up", shape_.experts, shape_.gate_up_bytes());
-    if (down.data != nullptr) check_weights(down, "down", shape_.experts, shape_.down_bytes());
+      prefer_huge_pages(gate_up.data, gate_up.count());
+    }
+    if (down.data != nullptr) {
+      check_weights(down, "down", shape_.experts, shape_.down_bytes());
+      prefer_huge_pages(down.data, down.count());
+    }
   }
 
   void compute(OrtKernelContext* context) const {

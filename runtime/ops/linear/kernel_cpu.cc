@@ -22,11 +22,13 @@ void multiply_group(const Format& format, const Kernel& kernel, const Batch& bat
   const uint8_t* rows[kMaxRows];
   const size_t panels = std::min(kMaxPanels, matrix.panels - first),
                stride = matrix.panels * kPanelRows;
-  const uint8_t* weights = matrix.weights + first * format.panel_bytes(batch.columns);
+  const uint8_t *weights = matrix.weights + first * format.panel_bytes(batch.columns),
+                *after = weights + panels * format.panel_bytes(batch.columns);
   for (size_t tile = 0; tile < batch.tokens; tile += kMaxRows) {
     const size_t count = std::min(kMaxRows, batch.tokens - tile);
     for (size_t t = 0; t < count; ++t) rows[t] = x_rows + (tile + t) * row_bytes;
-    kernel.multiply(format, batch.columns, weights, panels, rows, count, out);
+    kernel.multiply(format, batch.columns, weights, panels,
+                    tile + count < batch.tokens ? weights : after, rows, count, out);
     for (size_t t = 0; t < count; ++t) {
       float* y = matrix.y + (tile + t) * stride + first * kPanelRows;
       for (size_t p = 0; p < panels; ++p)

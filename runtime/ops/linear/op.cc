@@ -9,6 +9,7 @@
 // read where the runtime has them, and the bits are the same whatever the path, threads and batch.
 #include "linear.h"
 
+#include "huge_pages.h"
 #include "op.h"
 
 namespace sopilka::linear {
@@ -36,6 +37,10 @@ class Linear {
       throw Error("columns " + std::to_string(columns_) + " must be a multiple of block_size " +
                   std::to_string(format_.block));
     kernel_ = select_kernel(select_path(), format_);
+    for (size_t i = 0; i < kMaxMatrices; ++i) {
+      const Tensor weight = constant_input(api, info, 1 + i);
+      if (weight.data != nullptr) prefer_huge_pages(weight.data, weight.count());
+    }
   }
 
   void compute(OrtKernelContext* context) const {

@@ -13,12 +13,14 @@
 
 #include "arithmetic.h"
 #include "kernel.h"
+#include "prefetch.h"
 
 namespace sopilka::paged_attention {
 namespace {
 
 constexpr size_t kChunk = 256;
 constexpr size_t kLanes = 8;
+constexpr size_t kLine = 64;
 
 inline float sum_of_lanes(const float* lanes) {
   return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
@@ -68,6 +70,7 @@ inline float encode(const float* x, size_t size, int8_t* values, size_t stride) 
 // Sixteen floats where registers hold eight.
 template <class Vector>
 struct Pair {
+  static constexpr size_t kRegisterRows = 4;  // with sixteen registers
   Vector low, high;
 
   template <class T>
@@ -91,6 +94,8 @@ template <class Wide>
 struct Floats {
   using Lanes = Wide;
   static constexpr bool kScaled = false;
+  static constexpr size_t kRegisterRows = Wide::kRegisterRows;
+  static constexpr size_t kKeyBytes = kBlock * sizeof(float);  // of one dimension
   static Wide key(const uint8_t* head, size_t index) {
     return Wide::load(reinterpret_cast<const float*>(head) + index);
   }
@@ -104,6 +109,8 @@ template <class Wide>
 struct Bytes {
   using Lanes = Wide;
   static constexpr bool kScaled = true;
+  static constexpr size_t kRegisterRows = Wide::kRegisterRows;
+  static constexpr size_t kKeyBytes = kBlock;
   static Wide key(const uint8_t* head, size_t index) {
     return Wide::load(reinterpret_cast<const int8_t*>(head) + index);
   }
@@ -130,13 +137,20 @@ void store(const Shape& shape, const float* key, const float* value, size_t at, 
   }
 }
 
-// scores[row][0..16) of one block's positions.
+// scores[row][0..16) of one block's positions. Meanwhile the block's values and the keys of the
+// next block come from memory.
 template <class Elements, size_t kCount>
-void score_block(const Row* rows, const uint8_t* head, size_t size, float* scores) {
+void score_block(const Row* rows, const uint8_t* head, const uint8_t* next, size_t size,
+                 float* scores) {
   using Wide = typename Elements::Lanes;
+  const size_t key_bytes = size * Elements::kKeyBytes;
   Wide sums[kCount];
   for (size_t r = 0; r < kCount; ++r) sums[r] = Wide::broadcast(0.0f);
   for (size_t i = 0; i < size; ++i) {
+    if (i * Elements::kKeyBytes % kLine == 0) {
+      prefetch(head + key_bytes + i * Elements::kKeyBytes);
+      prefetch(next + i * Elements::kKeyBytes);
+    }
     const Wide keys = Elements::key(head, i * kBlock);
     for (size_t r = 0; r < kCount; ++r)
       sums[r] = sums[r] + Wide::broadcast(rows[r].query[i]) * keys;
@@ -148,24 +162,51 @@ void score_block(const Row* rows, const uint8_t* head, size_t size, float* score
   for (size_t r = 0; r < kCount; ++r) sums[r].store(scores + r * kChunk);
 }
 
-// out[row] += weights[row] . values of positions [from, to) of a chunk that begins at `first`.
+// out[row] += weights[row] . values of one block's positions [from, to).
 template <class Elements, size_t kCount>
-void add_values(const Row* rows, const Pages& pages, size_t size, const float* weights,
-                size_t first, size_t from, size_t to) {
+void add_block(const Row* rows, const uint8_t* head, size_t size, const float* weights, size_t from,
+               size_t to) {
   using Wide = typename Elements::Lanes;
   for (size_t i = 0; i < size; i += 2 * kLanes) {
     Wide sums[kCount];
     for (size_t r = 0; r < kCount; ++r) sums[r] = Wide::load(rows[r].out + i);
-    for (size_t position = from; position < to;) {
-      const uint8_t* head = pages.block((first + position) / kBlock);
-      const size_t end = std::min(to, (position / kBlock + 1) * kBlock);
-      for (; position < end; ++position) {
-        const Wide values = Elements::value(head, size, position % kBlock * size + i);
-        for (size_t r = 0; r < kCount; ++r)
-          sums[r] = sums[r] + Wide::broadcast(weights[r * kChunk + position]) * values;
-      }
+    for (size_t position = from; position < to; ++position) {
+      const Wide values = Elements::value(head, size, position * size + i);
+      for (size_t r = 0; r < kCount; ++r)
+        sums[r] = sums[r] + Wide::broadcast(weights[r * kChunk + position]) * values;
     }
     for (size_t r = 0; r < kCount; ++r) sums[r].store(rows[r].out + i);
+  }
+}
+
+// Calls the functions above for as many rows at a time as the registers hold.
+template <class Elements, size_t kCount>
+void score_rows(const Row* rows, const uint8_t* head, const uint8_t* next, size_t size,
+                float* scores) {
+  constexpr size_t kNow = std::min(kCount, Elements::kRegisterRows);
+  score_block<Elements, kNow>(rows, head, next, size, scores);
+  if constexpr (kCount > kNow)
+    score_rows<Elements, kCount - kNow>(rows + kNow, head, next, size, scores + kNow * kChunk);
+}
+
+template <class Elements, size_t kCount>
+void add_rows(const Row* rows, const uint8_t* head, size_t size, const float* weights, size_t from,
+              size_t to) {
+  constexpr size_t kNow = std::min(kCount, Elements::kRegisterRows);
+  add_block<Elements, kNow>(rows, head, size, weights, from, to);
+  if constexpr (kCount > kNow)
+    add_rows<Elements, kCount - kNow>(rows + kNow, head, size, weights + kNow * kChunk, from, to);
+}
+
+// out[row] += weights[row] . values of positions [from, to) of a chunk that begins at `first`.
+template <class Elements, size_t kCount>
+void add_values(const Row* rows, const Pages& pages, size_t size, const float* weights,
+                size_t first, size_t from, size_t to) {
+  while (from < to) {
+    const size_t block = from / kBlock * kBlock, end = std::min(to, block + kBlock);
+    add_rows<Elements, kCount>(rows, pages.block((first + block) / kBlock), size, weights + block,
+                               from - block, end - block);
+    from = end;
   }
 }
 
@@ -176,9 +217,8 @@ struct Running {
 
 inline void exponentials(float* SOPILKA_RESTRICT scores, size_t count, float largest,
                          float* SOPILKA_RESTRICT lanes) {
+  for (size_t j = 0; j < count; ++j) scores[j] = exponential(scores[j] - largest);
   for (size_t j = 0; j < count; j += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane)
-      scores[j + lane] = exponential(scores[j + lane] - largest);
     for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = lanes[lane] + scores[j + lane];
   }
 }
@@ -217,7 +257,9 @@ void attend_rows(const Shape& shape, const Pages& pages, const Row* rows) {
     const size_t count = std::min(kChunk, longest - first);
     for (size_t j = 0; j < count; j += kBlock) {
       const uint8_t* head = pages.block((first + j) / kBlock);
-      score_block<Elements, kCount>(rows, head, size, scores + j);
+      const size_t after = first + j + kBlock;
+      score_rows<Elements, kCount>(rows, head, after < longest ? pages.block(after / kBlock) : head,
+                                   size, scores + j);
     }
     size_t seen[kCount], shared = count;
     for (size_t r = 0; r < kCount; ++r) {
@@ -248,7 +290,7 @@ void attend_rows(const Shape& shape, const Pages& pages, const Row* rows) {
 
 template <class Vector, class Elements>
 void attend(const Shape& shape, const Pages& pages, const Row* rows, size_t row_count) {
-  static_assert(kRows == 4, "one case for each number of rows");
+  static_assert(kRows == 8, "one case for each number of rows");
   switch (row_count) {
     case 1:
       return attend_rows<Vector, Elements, 1>(shape, pages, rows);
@@ -256,8 +298,16 @@ void attend(const Shape& shape, const Pages& pages, const Row* rows, size_t row_
       return attend_rows<Vector, Elements, 2>(shape, pages, rows);
     case 3:
       return attend_rows<Vector, Elements, 3>(shape, pages, rows);
-    default:
+    case 4:
       return attend_rows<Vector, Elements, 4>(shape, pages, rows);
+    case 5:
+      return attend_rows<Vector, Elements, 5>(shape, pages, rows);
+    case 6:
+      return attend_rows<Vector, Elements, 6>(shape, pages, rows);
+    case 7:
+      return attend_rows<Vector, Elements, 7>(shape, pages, rows);
+    default:
+      return attend_rows<Vector, Elements, 8>(shape, pages, rows);
   }
 }
 

@@ -10,8 +10,8 @@
 
 namespace sopilka::paged_attention {
 
-// Query rows that one call of `attend` takes at most: as many as leave room in the registers.
-constexpr size_t kRows = 4;
+// Query rows that one call of `attend` takes at most: the cache is read once for all of them.
+constexpr size_t kRows = 8;
 
 // Where one key-value head of one sequence has its positions.
 struct Pages {

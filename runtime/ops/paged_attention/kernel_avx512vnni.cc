@@ -5,6 +5,7 @@ namespace sopilka::paged_attention {
 namespace {
 
 struct Wide {
+  static constexpr size_t kRegisterRows = 8;
   __m512 lanes;
 
   static Wide load(const float* from) { return {_mm512_loadu_ps(from)}; }
