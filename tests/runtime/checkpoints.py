@@ -43,7 +43,10 @@ def safetensors(tensors: dict[str, NDArray[Any]], **changes: Any) -> bytes:
     """The bytes of a safetensors file; `changes` replace header entries."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     data = b""
-    names = {"float32": "F32", "float16": "F16", "uint16": "BF16", "int64": "I64"}
+    names = {
+        **{"float32": "F32", "float16": "F16", "uint16": "BF16", "int64": "I64", "int32": "I32"},
+        "float8_e4m3fn": "F8_E4M3",
+    }
     for name, array in tensors.items():
         place = [len(data), len(data) + array.nbytes]
         kind = names[array.dtype.name]
