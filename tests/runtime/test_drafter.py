@@ -184,3 +184,16 @@ def test_costs_of_the_shape_of_a_mixture() -> None:
     costs = prior_costs(bundle_of("tied", "fp32", "fp32").config, 8)
     assert costs[0] == 1 and all(a < b for a, b in itertools.pairwise(costs))
     assert costs[7] < 8
+
+
+def test_a_dense_model_reads_the_same_weights_for_any_number_of_tokens() -> None:
+    assert prior_costs(bundle_of("qwen2", "fp32", "fp32").config, 4) == (1, 1, 1, 1)
+
+
+def test_only_experts_make_more_tokens_dearer() -> None:
+    """Of 3 layers two have 4 experts, 2 for a token: 8 tokens reach nearly all."""
+    config = bundle_of("qwen2_moe", "fp32", "fp32").config
+    expert, always = 3 * 32 * 40, 3 * 32 * 32 * 4 + 272 * 32 + 3 * 32 * 64 + 2 * 3 * 32 * 96
+    reached = [2 * 4 * expert * (1 - 0.5**tokens) for tokens in (1, 2)]
+    wanted = (always + reached[1]) / (always + reached[0])
+    assert prior_costs(config, 2)[1] == pytest.approx(wanted)

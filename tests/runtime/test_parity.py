@@ -18,7 +18,7 @@ from tests.fixtures.models import VARIATIONS
 from tests.runtime.fixture_bundles import NAMES, bundle_of, chunk, columns, reference, runner_of
 
 PROMPTS = (0, 1)
-# float32 sums in another order: measured 1.7e-5 at most, on logits up to 24.
+# float32 sums in another order: measured 2.5e-5 at most, on logits up to 24.
 EXACT = 1e-4
 
 
@@ -146,6 +146,7 @@ def test_larger_blocks_stay_close() -> None:
     assert 0 < median_error(found, wanted) < BOUNDS["int8", "int8"]  # Measured 0.023.
 
 
+each_kind = pytest.mark.parametrize("name", ["tied", "untied", "qwen2", "qwen3", "qwen2_moe"])
 KINDS = [(name, *kinds) for name in NAMES for kinds in (("fp32", "fp32"), ("int4", "int8"))]
 
 
@@ -214,10 +215,11 @@ def test_rewinding_equals_starting_afresh(name: str, experts: str, dense: str) -
     np.testing.assert_array_equal(rewound, afresh)
 
 
-def test_places_know_nothing_of_each_other() -> None:
-    tokens, _, _ = reference("untied", 1)
+@each_kind
+def test_places_know_nothing_of_each_other(name: str) -> None:
+    tokens, _, _ = reference(name, 1)
     other = tokens[::-1].copy()
-    runner = runner_of(bundle_of("untied", "int4", "int8"))
+    runner = runner_of(bundle_of(name, "int4", "int8"))
     alone = [runner.run([chunk(0, text, 0, 5)])[0] for text in (tokens, other)]
     runner.run([chunk(0, tokens[:20], 0, 0), chunk(1, other[:13], 0, 0)])
     found = runner.run([chunk(0, tokens[20:], 20, 5), chunk(1, other[13:], 13, 5)])
@@ -225,26 +227,29 @@ def test_places_know_nothing_of_each_other() -> None:
     check_same(found[1], alone[1], "int4")
 
 
-def test_a_copied_block_serves_another_sequence() -> None:
-    tokens, _, _ = reference("untied", 1)
-    runner = runner_of(bundle_of("untied", "int4", "int8"))
+@each_kind
+def test_a_copied_block_serves_another_sequence(name: str) -> None:
+    tokens, _, _ = reference(name, 1)
+    runner = runner_of(bundle_of(name, "int4", "int8"))
     wanted = runner.run([chunk(0, tokens, 0, 5)])[0]
     there, here = chunk(1, tokens[5:], 5, 5), chunk(0, tokens, 0, 0)
     runner.copy_block(int(here.blocks[0]), int(there.blocks[0]))
     check_same(runner.run([there])[0], wanted, "int4")
 
 
-def test_a_cache_of_bytes_stays_close() -> None:
-    tokens, _, wanted = reference("untied", 1)
-    bundle = bundle_of("untied", "fp32", "fp32")
+@each_kind
+def test_a_cache_of_bytes_stays_close(name: str) -> None:
+    tokens, _, wanted = reference(name, 1)
+    bundle = bundle_of(name, "fp32", "fp32")
     found = run_in_chunks(runner_of(bundle, kv_bits=8), tokens, [20, 7])
-    assert 0 < median_error(found, wanted) < 0.02  # Measured 0.0066.
+    assert 0 < median_error(found[:, columns(name)], wanted) < 0.03  # 0.0066 to 0.0126.
 
 
-def test_threads_do_not_change_the_result() -> None:
-    tokens, _, _ = reference("tied", 1)
+@each_kind
+def test_threads_do_not_change_the_result(name: str) -> None:
+    tokens, _, _ = reference(name, 1)
     one, two = (
-        run_in_chunks(runner_of(bundle_of("tied", "int4", "int8"), threads), tokens, [])
+        run_in_chunks(runner_of(bundle_of(name, "int4", "int8"), threads), tokens, [])
         for threads in (1, 2)
     )
     np.testing.assert_allclose(two, one, rtol=0, atol=1e-5)
