@@ -182,7 +182,7 @@ class Editor(LanguageClient):
         if item.command is None or not item.command.arguments:
             return None
         reply = await self.protocol.send_request_async(
-            "sopilka/receipt", {"id": item.command.arguments[0]}
+            "sopilka/explainCompletion", {"id": item.command.arguments[0]}
         )
         return plain(reply)  # type: ignore[no-any-return]
 

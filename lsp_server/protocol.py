@@ -26,7 +26,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter
 INLINE_COMPLETION = types.TEXT_DOCUMENT_INLINE_COMPLETION
 ACCEPT_COMMAND = "sopilka.accept"
 DID_CHANGE_STATUS = "didChangeStatus"
-RECEIPT = "sopilka/receipt"
+EXPLAIN = "sopilka/explainCompletion"
 STATUS = "sopilka/status"
 
 PARSE_ERROR = -32700

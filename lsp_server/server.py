@@ -55,7 +55,7 @@ ROUTES = (
         types.InlineCompletionList(items=[]),
     ),
     Route(types.WORKSPACE_SYMBOL_RESOLVE, navigation.resolve_workspace_symbol),
-    Route(protocol.RECEIPT, completion.receipt),
+    Route(protocol.EXPLAIN, completion.explain),
     Route(protocol.STATUS, status.status),
 )
 # Only for clients without inline completion: others would show every suggestion twice.

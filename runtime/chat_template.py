@@ -20,11 +20,15 @@ _TAGS = re.compile(r"(<\|im_start\|>|<\|im_end\|>|</?tool_call>|</?tool_response
 
 
 class Encoder(Protocol):
-    """What is needed of a tokenizer here."""
+    """What is needed of a tokenizer, wherever the model is."""
 
     def encode(self, text: str) -> list[int]: ...
 
     def token_id(self, name: str) -> int | None: ...
+
+    def token_bytes(self, token_id: int) -> bytes: ...
+
+    def decode(self, ids: Iterable[int]) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

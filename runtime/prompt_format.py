@@ -95,8 +95,8 @@ class PromptFormat:
         if repo is not None and self.repo_name is not None:
             prompt += [self.repo_name, *repo, *self.newline]
         for path, text in files:
-            prompt += [*self._header(path), *text]
-        prompt += self._header(current_path_ids)
+            prompt += [*self.header(path), *text]
+        prompt += self.header(current_path_ids)
         if self.layout == "prefix":
             return [*prompt, *prefix_ids, *self.tail, *line_ids]
         if self.fim_prefix is None or self.fim_suffix is None or self.fim_middle is None:
@@ -104,7 +104,7 @@ class PromptFormat:
         before, after = (self.fim_prefix, *prefix_ids), (self.fim_suffix, *suffix_ids)
         return [*prompt, *before, *after, self.fim_middle, *self.tail, *line_ids]
 
-    def _header(self, path: Sequence[int]) -> list[int]:
+    def header(self, path: Sequence[int]) -> list[int]:
         """Return what stands before a file's text: nothing where the model knows no separator."""
         return [] if self.file_sep is None else [self.file_sep, *path, *self.newline]
 

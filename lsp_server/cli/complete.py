@@ -23,7 +23,7 @@ from lsp_server.cli.options import (
 )
 from lsp_server.cli.output import fail, write, write_json
 from lsp_server.features.completion import Ask, Completion, Prepared, Receipt, Silence, finish
-from lsp_server.receipt import receipt_fields
+from lsp_server.receipt import prompt_pieces, receipt_fields
 from lsp_server.session import Session, Status
 from lsp_server.settings import Settings
 
@@ -32,6 +32,7 @@ Prints what would be suggested at a place, and why: the same pipeline as in the 
 
   lsp-server complete src/app.py:12:9          at line 12, in front of column 9 (counted from 1)
   lsp-server complete src/app.py:12:9 --json   the same for a script
+  lsp-server complete src/app.py:12:9 --explain   and the whole prompt, as the model got it
   lsp-server complete app.py:3:1 --root . --set engine.bundle=~/bundles/mine
 """
 PATIENCE_MS = 2000
@@ -66,6 +67,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("target", metavar="FILE:LINE:COL", help="the place, counted from 1")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--explain", action="store_true", help="print the prompt too")
     parser.add_argument("--root", type=Path, help="the workspace (default: the repository around)")
     parser.add_argument(
         "--max-tokens", type=int, metavar="N", help="as --set completion.maxTokens=N"
@@ -85,11 +87,16 @@ def main(arguments: list[str]) -> int:
         offset = offset_of(text, target)
     except BadInput as error:
         return fail(str(error))
-    return asyncio.run(run(target, root, text, offset, settings, options.json))
+    return asyncio.run(run(target, root, text, offset, settings, options))
 
 
 async def run(
-    target: Target, root: Path, text: bytes, offset: int, settings: Settings, as_json: bool
+    target: Target,
+    root: Path,
+    text: bytes,
+    offset: int,
+    settings: Settings,
+    options: argparse.Namespace,
 ) -> int:
     listener = Quiet()
     # In a terminal nobody types on meanwhile, so the search for context may take its time.
@@ -111,15 +118,30 @@ async def run(
         if isinstance(prepared, Prepared):
             found = await finish(prepared, settings, session.clock)
         assert not isinstance(found, Prepared)
-        if as_json:
-            write_json(as_fields(found, text, listener.took))
+        pieces: list[dict[str, Any]] = []
+        if options.explain and found.receipt is not None and session.model is not None:
+            pieces = prompt_pieces(found.receipt, session.model)
+        if options.json:
+            prompt = {"prompt": pieces} if options.explain else {}
+            write_json(as_fields(found, text, listener.took) | prompt)
         else:
             write(as_text(target, found, text, listener.took))
+            write(
+                "".join(
+                    f"<{piece['control']}>" if "control" in piece else piece["text"]
+                    for piece in pieces
+                )
+            )
         return 0
     finally:
         session.stop()
         if session.model is not None:
             await session.model.engine.aclose()
+
+
+def spelled(piece: dict[str, Any]) -> str:
+    """A piece of the prompt; control tokens are named in angle brackets."""
+    return f"<{piece['control']}>" if "control" in piece else str(piece["text"])
 
 
 def as_fields(
@@ -160,7 +182,7 @@ def receipt_lines(receipt: Receipt) -> list[str]:
     sections, usage = receipt.sections, receipt.usage
     lines = [
         f"context     {span.path}:{span.start_line + 1}-{span.end_line + 1}, "
-        f"{span.tokens} tokens: {span.why}"
+        f"{span.tokens} tokens, score {span.score:.2f}: {span.why}"
         for span in receipt.context
     ] or ["context     none"]
     times = [f"{name} {value:.1f}" for name, value in receipt.milliseconds.items()]

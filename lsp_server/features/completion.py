@@ -65,6 +65,8 @@ class Receipt:
     # Whether the search for context met its deadline before it was done.
     cut_short: bool = False
     filtered: str | None = None
+    # The prompt that the model continued, as token ids.
+    prompt: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,7 @@ class Written:
     text: str
     result: Result
     confidence: float
+    prompt: Sequence[int] = ()
 
 
 async def write(model: Model, attempt: Attempt, place: Place) -> Written:
@@ -250,7 +253,8 @@ async def write(model: Model, attempt: Attempt, place: Place) -> Written:
     confidence = (
         result.confidence if is_forced else without_held(result.confidence, held_probability)
     )
-    return Written(is_healed, text[len(attempt.held) :], result, confidence)
+    rest = text[len(attempt.held) :]
+    return Written(is_healed, rest, result, confidence, attempt.request.prompt)
 
 
 def to_completion(prepared: Prepared, written: Written) -> Completion | Silence:
@@ -296,6 +300,7 @@ def with_costs(
         confidence=written.confidence,
         finish_reason=written.result.finish_reason,
         attempts=len(spent),
+        prompt=tuple(written.prompt),
     )
 
 

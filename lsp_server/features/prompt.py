@@ -7,7 +7,7 @@ own tokens change, so the engine computes few tokens anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,10 @@ LINE_STEP = 64
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of other code in the prompt, for the receipt. Lines count from 0, both included."""
+    """A piece of other code in the prompt, for the receipt. Lines count from 0, both included.
+
+    Its path and text are `tokens` of the prompt from `first_token` on.
+    """
 
     path: str
     start_line: int
@@ -37,6 +40,8 @@ class Span:
     tokens: int
     why: str
     name: str | None = None
+    score: float = 0.0
+    first_token: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +103,7 @@ def render_prompt(
         suffix_ids=suffix.tolist(),
         line_ids=(),
     )
+    spans = _placed(model, spans, files, len(header[0]))
     sections = {
         "context": sum(span.tokens for span in spans),
         "above": len(window),
@@ -153,6 +159,7 @@ def _snippets(
             cost,
             snippet.why,
             snippet.name,
+            snippet.score,
         )
         (of_line if snippet.of_line else chosen).append((path, ids, span))
     ordered = [*reversed(chosen), *of_line]
@@ -160,6 +167,25 @@ def _snippets(
     spent = sum(span.tokens for span in spans)
     kept = max(spent, sum(span.tokens for _, _, span in chosen) + reserved)
     return [(path, ids) for path, ids, _ in ordered], spans, kept
+
+
+def _placed(
+    model: Model,
+    spans: Sequence[Span],
+    files: Sequence[tuple[list[int], list[int]]],
+    repository: int,
+) -> tuple[Span, ...]:
+    """The spans with their places in the prompt, where the files follow the repository's name."""
+    form = model.prompt_format
+    at = len(form.head)
+    if form.repo_name is not None:
+        at += 1 + repository + len(form.newline)
+    placed = []
+    for span, (path, text) in zip(spans, files, strict=True):
+        tokens = len(form.header(path)) + len(text)
+        placed.append(replace(span, first_token=at, tokens=tokens))
+        at += tokens
+    return tuple(placed)
 
 
 def _window(chunks: list[tuple[str, TokenIds]], room: int) -> int:

@@ -30,7 +30,7 @@ from lsp_server.protocol import (
     content_modified,
     invalid_params,
 )
-from lsp_server.receipt import receipt_json
+from lsp_server.receipt import prompt_pieces, receipt_json
 from lsp_server.session import Session, Ticket
 from runtime import EngineError
 
@@ -170,8 +170,11 @@ def accept(connection: Connection, *arguments: Any) -> None:
     connection.session.suggestions.accepted += 1
 
 
-def receipt(connection: Connection, params: Any) -> dict[str, Any]:
-    """`sopilka/receipt {id}`: why a suggestion is what it is; `id` is its command's argument."""
+def explain(connection: Connection, params: Any) -> dict[str, Any]:
+    """`sopilka/explainCompletion {id}`: why a suggestion is what it is, with its whole prompt.
+
+    `id` is the argument of the suggestion's command.
+    """
     identifier = getattr(params, "id", None)
     found = (
         connection.session.suggestions.latest.get(identifier)
@@ -180,4 +183,8 @@ def receipt(connection: Connection, params: Any) -> dict[str, Any]:
     )
     if found is None:
         raise invalid_params(f"no suggestion has the id {identifier!r}, or it is too old")
-    return receipt_json(str(identifier), found)
+    model = connection.session.model
+    if model is None or model.name != found.receipt.model:
+        raise invalid_params("the model of this suggestion is not loaded any more")
+    pieces = prompt_pieces(found.receipt, model)
+    return {**receipt_json(str(identifier), found), "prompt": pieces}

@@ -30,7 +30,7 @@ METHODS = [
     "$/setTrace",
     "window/workDoneProgress/cancel",
     "notebookDocument/didOpen",
-    "sopilka/receipt",
+    "sopilka/explainCompletion",
     "sopilka/status",
     "no/such/method",
     "",

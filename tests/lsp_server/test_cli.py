@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lsp_server.__main__ import main
+from lsp_server.features.prompt import Span
 from tests.e2e.conftest import SHOP
 from tests.support.bare_package import run_without_library
 from tests.support.fixture import parse, write
@@ -48,7 +50,8 @@ def test_complete_prints_the_suggestion_and_its_receipt(run: Run, shop: Path) ->
     code, out, err = run("complete", f"{shop}/main.py:7:25")
     assert (code, err) == (0, "")
     assert "  | ount_for(customer, amount)" in out
-    assert re.search(r"context +shop/price\.py:\d+-5, \d+ tokens: definition of discount_for", out)
+    pattern = r"context +shop/price\.py:\d+-5, \d+ tokens, score [\d.]+: definition of discount_for"
+    assert re.search(pattern, out)
     assert re.search(r"tokens +\d+ reused, \d+ computed, \d+ generated", out)
     assert re.search(r"model +\S+, confidence [01]\.\d\d, ended by \w+", out)
     for phase in ("context", "prompt", "prefill", "decode", "postprocess", "index"):
@@ -60,10 +63,18 @@ def test_complete_gives_the_same_as_json(run: Run, shop: Path) -> None:
     found = json.loads(out)
     assert code == 0
     assert found["text"] == "ount_for(customer, amount)"
-    assert {"path", "start_line", "end_line", "tokens", "why", "name"} == set(found["context"][0])
+    assert set(found["context"][0]) == {field.name for field in fields(Span)}
     assert set(found["loading"]) == {"model", "index", "memory"}
     assert found["usage"]["generated"] > 1
     assert 0 <= found["confidence"] <= 1
+
+
+def test_complete_explains_the_prompt(run: Run, shop: Path) -> None:
+    code, out, err = run("complete", f"{shop}/main.py:7:25", "--explain")
+    assert (code, err) == (0, "")
+    assert "<file_sep>shop/price.py\n" in out and "def discount_for(" in out
+    found = json.loads(run("complete", f"{shop}/main.py:7:25", "--explain", "--json")[1])
+    assert sum(piece["tokens"] for piece in found["prompt"]) == found["usage"]["prompt"]
 
 
 def test_complete_says_why_nothing_is_suggested(run: Run, shop: Path) -> None:

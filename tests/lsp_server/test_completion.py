@@ -15,9 +15,12 @@ from inline_snapshot import snapshot
 from lsp_server.features.candidates import candidates
 from lsp_server.features.completion import Completion, Prepared, Silence, finish, prepare
 from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
+from lsp_server.receipt import prompt_pieces
 from lsp_server.settings import Settings
+from runtime.prompt_format import ROLES, PromptFormat
 from tests.lsp_server.check import (
     FIM,
+    PREFIX,
     ask_of,
     check_completion,
     continuing,
@@ -353,3 +356,30 @@ async def greedy(prepared: Prepared, settings: Settings) -> Completion:
     found = await finish(prepared, settings, time.monotonic)
     assert isinstance(found, Completion)
     return found
+
+
+# Explained
+
+
+@pytest.mark.parametrize("prompt_format", [FIM, PREFIX])
+def test_a_receipt_rebuilds_the_prompt_byte_for_byte(prompt_format: PromptFormat) -> None:
+    found, runner = run_completion(NAMES, "return cart.total()", prompt_format=prompt_format)
+    assert isinstance(found, Completion)
+    receipt = found.receipt
+    sent = [token for run in runner.runs for chunk in run for token in chunk.tokens.tolist()]
+    assert tuple(sent[: len(receipt.prompt)]) == receipt.prompt
+    model = scripted_model(runner, prompt_format)
+    pieces = prompt_pieces(receipt, model)
+    roles = {role: token for role in ROLES if (token := getattr(prompt_format, role)) is not None}
+    rebuilt: list[int] = []
+    for piece in pieces:
+        assert piece["first_token"] == len(rebuilt)
+        control = piece.get("control")
+        rebuilt += [roles[control]] if control else model.tokens.encode(piece["text"]).tolist()
+        assert len(rebuilt) == piece["first_token"] + piece["tokens"]
+    assert tuple(rebuilt) == receipt.prompt
+    (span,) = receipt.context
+    part = receipt.prompt[span.first_token : span.first_token + span.tokens]
+    text = model.engine.tokenizer.decode(part[1:])
+    assert text == "shop.py\nclass Cart:\n    def total(self) -> int:\n"
+    assert span.score > 0

@@ -17,7 +17,7 @@ DOCS = (Path(__file__).resolve().parents[2] / "docs/protocol.md").read_text(enco
 
 
 def test_every_method_and_field_of_ours_is_documented() -> None:
-    names = [protocol.ACCEPT_COMMAND, protocol.DID_CHANGE_STATUS, protocol.RECEIPT, protocol.STATUS]
+    names = [protocol.ACCEPT_COMMAND, protocol.DID_CHANGE_STATUS, protocol.EXPLAIN, protocol.STATUS]
     names += [field.name for field in attrs.fields(protocol.DidChangeStatusParams)]
     names += [field.name for field in (*fields(Span), *fields(Usage))]
     names += [name for name in receipt_fields(Receipt("m")) if name != "filtered"]

@@ -272,7 +272,7 @@ async def test_receipts_of_unknown_suggestions(scripted: Scripted) -> None:
     client = await scripted.start()
     for params in ({"id": "7"}, {"id": [1]}, {}, None, "text"):
         with pytest.raises(ErrorReply) as caught:
-            await client.request("sopilka/receipt", params)
+            await client.request("sopilka/explainCompletion", params)
         assert caught.value.code == -32602
 
 
