@@ -15,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol
 from lsp_server.about import server_version
-from lsp_server.handlers import completion, lifecycle, navigation, status, sync
+from lsp_server.handlers import completion, copilot, lifecycle, navigation, status, sync
 from lsp_server.handlers.connection import Connection
 from lsp_server.protocol import CopilotProtocol, describe, make_converter
 from lsp_server.session import Session
@@ -57,6 +57,7 @@ ROUTES = (
     Route(types.WORKSPACE_SYMBOL_RESOLVE, navigation.resolve_workspace_symbol),
     Route(protocol.EXPLAIN, completion.explain),
     Route(protocol.STATUS, status.status),
+    *(Route(method, handler) for method, handler in copilot.METHODS.items()),
 )
 # Only for clients without inline completion: others would show every suggestion twice.
 FALLBACK = Route(

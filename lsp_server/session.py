@@ -23,6 +23,7 @@ from lsp_server.features.model import Model
 from lsp_server.features.pace import Pace
 from lsp_server.features.recent import RecentEdits
 from lsp_server.features.shown import Shown
+from lsp_server.features.suggestions import Suggestions
 from lsp_server.features.typing import Typing
 from lsp_server.jobs import Jobs, Spawn
 from lsp_server.settings import IndexSettings, Settings
@@ -30,7 +31,6 @@ from runtime import EngineError, Priority
 
 log = logging.getLogger(__name__)
 StatusKind = Literal["Normal", "Error", "Warning", "Inactive"]
-MAX_RECEIPTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +90,6 @@ class DocumentState:
     ahead: Ahead | None = None
     # Whether the repository memory has an older text of this document.
     is_stale_in_memory: bool = True
-
-
-@dataclass(slots=True)
-class Suggestions:
-    """Counts, and the latest suggestions by identifier. Kept in this process alone."""
-
-    shown: int = 0
-    accepted: int = 0
-    latest: dict[str, Completion] = field(default_factory=dict)
-
-    def add(self, completion: Completion) -> str:
-        self.shown += 1
-        identifier = str(self.shown)
-        self.latest[identifier] = completion
-        while len(self.latest) > MAX_RECEIPTS:
-            del self.latest[next(iter(self.latest))]
-        return identifier
 
 
 @dataclass(slots=True)
@@ -244,6 +227,11 @@ class Session:
         self.edited(path)
         self.documents[path] = DocumentState(language_id)
         self.jobs.spawn(background.warm_up(self, path))
+
+    def focused(self, path: str) -> None:
+        """The editor shows another document: what the first request asks is asked ahead."""
+        if self.index.document(path) is not None:
+            self.jobs.spawn(background.warm_up(self, path))
 
     def edited(self, path: str) -> None:
         """A document changed: what was asked about its old text is not answered any more."""

@@ -166,8 +166,8 @@ def show(connection: Connection, found: Sequence[Completion], ask: Ask, render: 
 
 
 def accept(connection: Connection, *arguments: Any) -> None:
-    """The command that an editor runs when a suggestion was taken. It is counted, no more."""
-    connection.session.suggestions.accepted += 1
+    """The command that an editor runs when a suggestion was taken."""
+    connection.session.suggestions.note("accepted", str(arguments[0]) if arguments else "")
 
 
 def explain(connection: Connection, params: Any) -> dict[str, Any]:

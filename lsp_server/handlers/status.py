@@ -21,5 +21,6 @@ def status(connection: Connection, params: Any) -> dict[str, Any]:
         "symbols": counts.symbols,
         "documents": counts.documents,
         "memoryTokens": engine.memory_tokens if engine else 0,
-        "accepted": session.suggestions.accepted,
+        "offered": session.suggestions.count("offered"),
+        "accepted": session.suggestions.count("accepted"),
     }
