@@ -34,9 +34,10 @@ kinds of holes
 
 what the columns say
   shown        how many holes got a suggestion; exact: how many got the hidden text itself, with the
-               95 % interval; of shown: how many of the shown ones
+               95 % interval; first: its first line; of shown: how many of the shown ones
   alike        edit similarity of what was shown; names: F1 of its identifiers
-  errors       shown suggestions that add a syntax error; unknown: that name what nothing knows
+  errors       shown suggestions that add a syntax error, brackets left open for the user apart;
+               unknown: that name what nothing knows
   + and -      holes that only this variant, or only the default, got right
   p50, p95     milliseconds from the request to the answer after a switch to another file; what is
                asked again with parts switched off finds much of that computed already

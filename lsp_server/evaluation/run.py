@@ -12,6 +12,8 @@ from lsp_server.evaluation.holes import Hole
 from lsp_server.evaluation.metrics import edit_similarity, identifier_match
 from lsp_server.evaluation.variants import Variant
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence, finish, write
+from lsp_server.features.place import place_at
+from lsp_server.features.syntax import closed
 from lsp_server.session import Session
 
 
@@ -19,8 +21,9 @@ from lsp_server.session import Session
 class Outcome:
     """What came of one hole with one variant. All but the first fields are of what was shown.
 
-    `exact`: the first line, or all lines of a target of several, equals the target. `new_errors`
-    and `unknown` count syntax errors and unknown names that accepting it would add.
+    `exact`: the first line, or all lines of a target of several, equals the target; `first`: the
+    first lines are equal. `new_errors` and `unknown` count syntax errors and unknown names that
+    accepting it would add; brackets that it leaves open for the user to go on in are no errors.
     """
 
     hole: Hole
@@ -31,6 +34,7 @@ class Outcome:
     text: str
     reason: str
     exact: bool
+    first: bool
     similarity: float
     identifiers: float
     new_errors: int
@@ -96,7 +100,7 @@ def judge(
     """Compares a suggestion with what stood in the hole."""
     if isinstance(found, Silence):
         return Outcome(
-            hole, variant, milliseconds, 0.0, False, "", found.reason, False, 0.0, 0.0, 0, 0
+            hole, variant, milliseconds, 0.0, False, "", found.reason, False, False, 0.0, 0.0, 0, 0
         )
     target, text = hole.target, found.text
     # A target of one line is met by a suggestion that begins with it.
@@ -104,7 +108,6 @@ def judge(
     # A bracket behind the cursor that the suggestion replaces is not its own.
     replaced = hole.holed[found.start : found.end].decode("utf-8", "replace")
     compared = compared.removesuffix(replaced) if replaced else compared
-    accepted = hole.holed[: found.start] + text.encode() + hole.holed[found.end :]
     return Outcome(
         hole,
         variant,
@@ -114,9 +117,10 @@ def judge(
         text,
         "",
         _same(compared, target),
+        _same(compared.split("\n", 1)[0], target.split("\n", 1)[0]),
         edit_similarity(compared.strip(), target.strip()),
         identifier_match(compared, target),
-        max(0, _errors(hole.path, accepted) - _errors(hole.path, hole.holed)),
+        _new_errors(hole, found),
         len(session.index.unknown_names(hole.path, found.start, text)),
     )
 
@@ -125,6 +129,15 @@ def _same(one: str, other: str) -> bool:
     """Equal but for the space at the ends of lines."""
     lines = ([line.rstrip() for line in text.strip().split("\n")] for text in (one, other))
     return next(lines) == next(lines)
+
+
+def _new_errors(hole: Hole, found: Completion) -> int:
+    before, after = hole.holed[: found.start], hole.holed[found.start :]
+    text = (before + after).decode("utf-8", "replace")
+    place = place_at(text, len(before.decode("utf-8", "replace")), None)
+    behind = hole.holed[found.start + len(place.line_after.encode()) :]
+    ways = (before + way.encode() + behind for way in closed(found.text, place))
+    return max(0, min(_errors(hole.path, way) for way in ways) - _errors(hole.path, hole.holed))
 
 
 def _errors(path: str, text: bytes) -> int:

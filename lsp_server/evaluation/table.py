@@ -26,6 +26,7 @@ class Row:
     exact: float
     low: float
     high: float
+    first_line: float
     exact_of_shown: float
     similarity_of_shown: float
     identifiers_of_shown: float
@@ -75,6 +76,7 @@ def _row(kind: str, variant: str, found: Sequence[Outcome], base: Sequence[Outco
         mean(one.exact for one in found),
         round(low, 4),
         round(high, 4),
+        mean(one.first for one in found),
         mean(one.exact for one in shown),
         mean(one.similarity for one in shown),
         mean(one.identifiers for one in shown),
@@ -100,12 +102,12 @@ def write_csv(found: Sequence[Row], file: Path) -> None:
 def as_text(found: Sequence[Row]) -> str:
     """For a terminal."""
     head = (
-        f"{'hole':22}{'variant':15}{'n':>5}{'shown':>7}{'exact':>7}{'95 %':>12}{'of shown':>9}"
-        f"{'alike':>7}{'names':>7}{'errors':>7}{'unknown':>8}{'+':>4}{'-':>4}{'p50':>6}{'p95':>6}"
+        f"{'hole':22}{'variant':15}{'n':>5}{'shown':>7}{'exact':>7}{'95 %':>12}{'first':>7}"
+        f"{'of shown':>9}{'alike':>7}{'names':>7}{'errors':>7}{'unknown':>8}{'+':>4}{'-':>4}{'p50':>6}{'p95':>6}"
     )
     lines = [
         f"{row.kind:22}{row.variant:15}{row.n:5}{row.shown:7.0%}{row.exact:7.1%}"
-        f"{f'{row.low:.0%}-{row.high:.0%}':>12}{row.exact_of_shown:9.1%}"
+        f"{f'{row.low:.0%}-{row.high:.0%}':>12}{row.first_line:7.1%}{row.exact_of_shown:9.1%}"
         f"{row.similarity_of_shown:7.2f}{row.identifiers_of_shown:7.2f}"
         f"{row.new_errors_of_shown:7.1%}{row.unknown_of_shown:8.1%}{row.gained:4}{row.lost:4}"
         f"{row.p50_ms:6.0f}{row.p95_ms:6.0f}"

@@ -19,12 +19,20 @@ class Variant:
     raw: bool = False
 
 
-SWITCHES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "no-context": ("no code of other places in the prompt", "context", {"max_tokens": 0}),
-    "no-memory": ("the model alone, without the repository memory", "memory", {"enable": False}),
-    "no-names": ("names that nothing knows are shown", "completion", {"check_names": False}),
-    "no-confidence": ("everything is shown, however unsure", "completion", {"min_confidence": 0.0}),
-    "one-line": ("never several lines", "completion", {"multiline": "never"}),
+Changes = dict[str, dict[str, Any]]
+SWITCHES: dict[str, tuple[str, Changes]] = {
+    "no-retrieval": (
+        "neither code of other places in the prompt nor the repository memory",
+        {"context": {"max_tokens": 0}, "memory": {"enable": False}},
+    ),
+    "no-context": ("no code of other places in the prompt", {"context": {"max_tokens": 0}}),
+    "no-memory": ("without the repository memory", {"memory": {"enable": False}}),
+    "no-names": ("names that nothing knows are shown", {"completion": {"check_names": False}}),
+    "no-confidence": (
+        "everything is shown, however unsure",
+        {"completion": {"min_confidence": 0.0}},
+    ),
+    "one-line": ("never several lines", {"completion": {"multiline": "never"}}),
 }
 RAW = "no-filters"
 
@@ -36,7 +44,9 @@ def variants(settings: Settings, names: Sequence[str]) -> list[Variant]:
         if name == RAW:
             found.append(Variant(name, "what the model writes, cut at the line", settings, True))
             continue
-        what, group, values = SWITCHES[name]
-        changed = replace(settings, **{group: replace(getattr(settings, group), **values)})
+        what, groups = SWITCHES[name]
+        changed = settings
+        for group, values in groups.items():
+            changed = replace(changed, **{group: replace(getattr(changed, group), **values)})
         found.append(Variant(name, what, changed))
     return found

@@ -46,7 +46,7 @@ def keep_what_parses(
     for candidate in _candidates(text, place):
         if candidate.strip() and any(
             errors_with(Edit(offset, end, written.encode())) <= allowed
-            for written in _closed(candidate, place)
+            for written in closed(candidate, place)
         ):
             return candidate
     return ""
@@ -78,8 +78,8 @@ def _candidates(text: str, place: Place) -> list[str]:
     return tries[:_MAX_TRIES]
 
 
-def _closed(text: str, place: Place) -> list[str]:
-    """What would stand behind the cursor, with brackets and quotes of the line closed."""
+def closed(text: str, place: Place) -> list[str]:
+    """What would stand behind the cursor, with brackets and quotes of the line closed: the ways."""
     rest = place.line_after[replaced_after(text, place) :]
     closers = unclosed(place.line_before + text)
     behind = rest.strip()
