@@ -101,10 +101,10 @@ def write_csv(found: Sequence[Row], file: Path) -> None:
 
 def as_text(found: Sequence[Row]) -> str:
     """For a terminal."""
-    head = (
-        f"{'hole':22}{'variant':15}{'n':>5}{'shown':>7}{'exact':>7}{'95 %':>12}{'first':>7}"
-        f"{'of shown':>9}{'alike':>7}{'names':>7}{'errors':>7}{'unknown':>8}{'+':>4}{'-':>4}{'p50':>6}{'p95':>6}"
-    )
+    names = ("shown", "exact", "95 %", "first", "of shown", "alike", "names", "errors", "unknown")
+    widths = (7, 7, 12, 7, 9, 7, 7, 7, 8)
+    titles = "".join(f"{name:>{width}}" for name, width in zip(names, widths, strict=True))
+    head = f"{'hole':22}{'variant':15}{'n':>5}{titles}{'+':>4}{'-':>4}{'p50':>6}{'p95':>6}"
     lines = [
         f"{row.kind:22}{row.variant:15}{row.n:5}{row.shown:7.0%}{row.exact:7.1%}"
         f"{f'{row.low:.0%}-{row.high:.0%}':>12}{row.first_line:7.1%}{row.exact_of_shown:9.1%}"
