@@ -24,10 +24,8 @@ from tests.support.model_server import (
 
 QUICK = {"first_seconds": 0.2, "connect_seconds": 0.2, "total_seconds": 1.0}
 KINDS = st.sampled_from(["completions", "chat", "infill"])
-FIELDS = (
-    "choices text delta message content usage finish_reason error tool_calls function index stop "
-    "stop_type prompt_tokens timings"
-).split()
+FIELDS = ["choices", "text", "delta", "message", "content", "usage", "finish_reason", "error"]
+FIELDS += ["tool_calls", "function", "index", "stop", "stop_type", "prompt_tokens", "timings"]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: (
