@@ -83,7 +83,8 @@ def beside(function: Callable[[], None]) -> None:
 async def load_model(session: Session) -> None:
     """Loads the bundle of the settings in place of the model that is there."""
     roots = session.index.rules.roots
-    opening = asyncio.ensure_future(open_model(session.settings.engine, roots))
+    key = session.remote.key
+    opening = asyncio.ensure_future(open_model(session.settings, roots, key))
     model, problem = None, None
     try:
         model = await asyncio.shield(opening)
@@ -95,6 +96,8 @@ async def load_model(session: Session) -> None:
         opening.add_done_callback(_close_unwanted)
         raise
     old, session.model, session.model_problem = session.model, model, problem
+    if model is not None:
+        session.remote.announce(model, session.listener.warn)
     if model is not None and isinstance(model.engine, EngineClient):
         model.engine.on_restart = session.forgot_memory
     # The memory's job begins before this one ends: in between the server is not yet ready.
@@ -203,7 +206,7 @@ async def apply(session: Session, batch: Batch) -> None:
 async def remember(session: Session, batch: Batch) -> None:
     """The files of a batch as they are on disk now, unless the editor has them open."""
     model, index = session.model, session.index
-    if model is None or not session.settings.memory.enable:
+    if model is None or not (session.settings.memory.enable and model.engine.has_memory):
         return
     closed = [change for change in batch.changes if index.document(change.path) is None]
     for change in closed:
@@ -219,7 +222,7 @@ async def fill_memory(session: Session) -> None:
     """Puts the files of the index into the repository memory, up to the budget of the settings."""
     model, budget, done = session.model, session.settings.memory.max_tokens, 0
     config, roots = session.index.config, session.index.rules.roots
-    is_wanted = model is not None and session.settings.memory.enable
+    is_wanted = model is not None and session.settings.memory.enable and model.engine.has_memory
     waiting = tuple(session.index.paths()) if is_wanted else ()
     for paths in batches(waiting, FILES_AT_A_TIME):
         assert model is not None
@@ -254,7 +257,7 @@ def encode_files(
 def refresh_memory(session: Session, but: str) -> None:
     """Open documents other than the one at hand, as they are now."""
     model = session.model
-    if model is None:
+    if model is None or not model.engine.has_memory:
         return
     for path, state in session.documents.items():
         if path == but or not state.is_stale_in_memory:

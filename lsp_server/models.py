@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from lsp_server.cache import cache_folder
 from lsp_server.features.model import Model
 from lsp_server.features.tokens import TokenCache
-from lsp_server.settings import EngineSettings
+from lsp_server.settings import EngineSettings, Settings
 from runtime import AsyncEngine, EngineConfig, EngineDriver, build_engine
 
 if TYPE_CHECKING:
     from runtime.bundle import Bundle
+    from runtime.remote.config import Secret
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +43,24 @@ def engine_config(settings: EngineSettings) -> EngineConfig:
     )
 
 
-async def open_model(settings: EngineSettings, roots: tuple[str, ...] = ()) -> Model:
-    """The model of the settings, in the host's process or in this one. Takes seconds.
+async def open_model(
+    settings: Settings, roots: tuple[str, ...] = (), key: Secret | None = None
+) -> Model:
+    """The model of the settings: behind a server, in the host's process or in this one.
 
-    Editors of the same workspace folders share what the host remembers of them. Raises EngineError.
+    Raises EngineError.
+    """
+    if settings.remote.kind == "off":
+        return await open_bundle(settings.engine, roots)
+    from lsp_server.remote import open_remote_model, remote_config
+
+    return await open_remote_model(remote_config(settings.remote, key, os.environ))
+
+
+async def open_bundle(settings: EngineSettings, roots: tuple[str, ...] = ()) -> Model:
+    """The model of a bundle. Takes seconds. Raises EngineError.
+
+    Editors of the same workspace folders share what the host remembers of them.
     """
     # These load the tokenizer's library and ONNX Runtime, for which no client should have to wait.
     from runtime.bundle import Bundle

@@ -28,6 +28,7 @@ ACCEPT_COMMAND = "sopilka.accept"
 DID_CHANGE_STATUS = "didChangeStatus"
 EXPLAIN = "sopilka/explainCompletion"
 STATUS = "sopilka/status"
+SET_KEY = "sopilka/setKey"
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600

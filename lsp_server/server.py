@@ -57,6 +57,7 @@ ROUTES = (
     Route(types.WORKSPACE_SYMBOL_RESOLVE, navigation.resolve_workspace_symbol),
     Route(protocol.EXPLAIN, completion.explain),
     Route(protocol.STATUS, status.status),
+    Route(protocol.SET_KEY, lifecycle.set_key),
     *(Route(method, handler) for method, handler in copilot.METHODS.items()),
 )
 # Only for clients without inline completion: others would show every suggestion twice.

@@ -26,6 +26,7 @@ from lsp_server.features.shown import Shown
 from lsp_server.features.suggestions import Suggestions
 from lsp_server.features.typing import Typing
 from lsp_server.jobs import Jobs, Spawn
+from lsp_server.remote import RemoteAccess
 from lsp_server.settings import IndexSettings, Settings
 from runtime import EngineError, Priority
 
@@ -108,6 +109,7 @@ class Session:
     recent: RecentEdits = field(default_factory=RecentEdits)
     typing: Typing = field(default_factory=Typing)
     pace: Pace = field(default_factory=Pace)
+    remote: RemoteAccess = field(default_factory=RemoteAccess)
     jobs: Jobs = field(init=False)
     # Whether we watch the files ourselves, because the client does not tell of changes.
     watches_files: bool = False
@@ -181,6 +183,8 @@ class Session:
         state = self.state(ask.path)
         if not (self.settings.completion.prefetch and ask.automatic and ask.is_own_text):
             return
+        if self.model is None or self.model.sent_to is not None:
+            return  # Others are asked for what is wanted now, and for nothing else.
         written = shown.text.encode()
         after = replace(
             ask,
@@ -289,7 +293,7 @@ class Session:
         old, self.settings = self.settings, settings
         if settings.index != old.index:
             self.set_roots(self.index.rules.roots)
-        if settings.engine != old.engine:
+        if (settings.engine, settings.remote) != (old.engine, old.remote):
             self.load_model()
         if settings.memory != old.memory:
             self.fill_memory()
@@ -346,6 +350,9 @@ class Session:
         files, engine = self.index.status().files, self.model.engine.status
         if engine.error is not None:
             return Status(False, engine.error, "Warning")
+        if self.model.sent_to is not None:
+            place = f"text is sent to {self.model.sent_to}"
+            return Status(False, f"ready: {self.model.name}, {place}, {files} files", "Normal")
         full = f" (the index is full: {n} left out)" if (n := self.crawler.left_out) else ""
         counts = f"{files} files{full}, {engine.memory_tokens} tokens in memory"
         return Status(False, f"ready: {self.model.name}, {counts}", "Normal")

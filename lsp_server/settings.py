@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from lsp_server.setting_secrets import secrets_in
+
 SECTION = "sopilka"
 
 # Groups below the section that belong to an editor's client (how to start the server, tracing):
@@ -193,6 +195,62 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    kind: Literal["off", "infill", "completions", "chat"] = setting(
+        "off",
+        "Let a server elsewhere write the suggestions: text of your files is then sent to it. "
+        "`infill` is what llama.cpp's server offers, `completions` and `chat` are OpenAI's "
+        "interfaces, as vLLM, SGLang, llama.cpp, Ollama and LM Studio offer them. With `off` "
+        "nothing is sent anywhere.",
+    )
+    url: str = setting(
+        "", "Where the server is, such as `http://127.0.0.1:8080` or `https://models.example/v1`."
+    )
+    model: str = setting("", "The name of the model, as the server knows it.")
+    template: Literal[
+        "auto", "qwen", "starcoder", "codellama", "deepseek", "codestral", "suffix", "prefix"
+    ] = setting(
+        "auto",
+        "How the model wants a hole in a text to be written, for `completions`. `auto` tells it by "
+        "the model's name, `suffix` leaves it to the server, `prefix` leaves the text behind the "
+        "cursor out.",
+    )
+    context: int = setting(
+        8192,
+        "Tokens that a prompt and its answer may have together; one is counted for each three "
+        "bytes of text.",
+        minimum=256,
+        maximum=1_000_000,
+    )
+    key_variable: str = setting(
+        "",
+        "The name of the environment variable that holds the server's key. The key itself never "
+        "belongs into settings.",
+    )
+    ca_file: str = setting(
+        "", "A file of certificates (PEM) whose authority is trusted beside those of your system."
+    )
+    use_proxy: bool = setting(
+        False, "Use the proxy that the environment names (`https_proxy`, `no_proxy`)."
+    )
+    connect_seconds: float = setting(
+        5.0, "Give up when there is no connection after this time.", minimum=0.1, maximum=120
+    )
+    first_seconds: float = setting(
+        20.0, "Give up when no text has come after this time.", minimum=0.1, maximum=600
+    )
+    total_seconds: float = setting(
+        60.0, "Give up when the answer has not ended after this time.", minimum=0.1, maximum=3600
+    )
+    retries: int = setting(
+        2,
+        "How often a request is sent again while the server is busy and nothing has come back.",
+        minimum=0,
+        maximum=5,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class NavigationSettings:
     hover: bool = setting(True, "Show signature and documentation of the name under the pointer.")
     definition: bool = setting(True, "Go to definition.")
@@ -211,6 +269,7 @@ class Settings:
     context: ContextSettings = ContextSettings()
     memory: MemorySettings = MemorySettings()
     engine: EngineSettings = EngineSettings()
+    remote: RemoteSettings = RemoteSettings()
     # Each can be off: many users have a language's own server beside this one.
     navigation: NavigationSettings = NavigationSettings()
 
@@ -243,8 +302,9 @@ def from_client(
     sent = dict(_flatten(value))
     known = {spec.key: spec for spec in specs()}
     problems, accepted = [], {}
+    refused = secrets_in(sent, known)
     for key, raw in sent.items():
-        if key.split(".")[0] in CLIENT_GROUPS:
+        if key.split(".")[0] in CLIENT_GROUPS or key in refused:
             continue
         if key not in known:
             problems.append(Problem(f"{SECTION}.{key}", _unknown(key, tuple(known))))
@@ -257,7 +317,10 @@ def from_client(
         except ValueError as error:
             problems.append(Problem(f"{SECTION}.{key}", str(error)))
             accepted[key] = known[key].value_in(last_good)
-    return _build(accepted, own), tuple(problems)
+    problems += [Problem(f"{SECTION}.{key}", message) for key, message in refused.items()]
+    settings = _build(accepted, own)
+    # Settings with a key in them are not half used: nothing is sent until it is gone.
+    return replace(settings, remote=RemoteSettings()) if refused else settings, tuple(problems)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,10 @@ def vscode_package(text: str) -> str:
         if not key.startswith(groups)
     }
     configuration["title"] = "Sopilka"
+    for key, value in ours.items():
+        # No folder that is opened may choose where text is sent to.
+        if key.startswith(f"{SECTION}.remote."):
+            value["scope"] = "machine"
     configuration["properties"] = {**theirs, **ours}
     return as_json(package)
 

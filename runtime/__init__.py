@@ -16,6 +16,7 @@ from runtime.errors import (
     ModelLoadError,
     OperatorError,
     PromptTooLong,
+    RemoteError,
 )
 from runtime.memory import MemoryLimits, RepositoryMemory
 from runtime.mixture import MixtureTable
@@ -45,6 +46,7 @@ __all__ = [
     "Output",
     "Priority",
     "PromptTooLong",
+    "RemoteError",
     "RepositoryMemory",
     "Request",
     "Result",

@@ -104,6 +104,9 @@ def check_model(settings: Settings) -> Iterator[Finding]:
     """Opens the bundle, checksums and all, and lets it write one token."""
     from runtime.bundle import Bundle
 
+    if settings.remote.kind != "off":
+        yield from check_remote(settings)
+        return
     try:
         path = bundle_path(settings.engine)
         bundle = Bundle.open(path)
@@ -118,10 +121,25 @@ def check_model(settings: Settings) -> Iterator[Finding]:
         yield Finding("model", "broken", str(error))
 
 
+def check_remote(settings: Settings) -> Iterator[Finding]:
+    """Says where text goes, and asks for a token there: what is sent is `import `."""
+    from lsp_server.remote import remote_config, shown_place
+
+    try:
+        config = remote_config(settings.remote, None, os.environ)
+        key = "with a key" if config.key is not None else "without a key"
+        detail = f"text is sent to {shown_place(config)}, {key} (remote.kind {config.kind})"
+        yield Finding("remote", "info", detail)
+        milliseconds = asyncio.run(_one_token(settings))
+        yield Finding("model", "ok", f"{config.shown_name} answers in {milliseconds:.0f} ms")
+    except EngineError as error:
+        yield Finding("model", "broken", str(error))
+
+
 async def _one_token(settings: Settings) -> float:
     """Milliseconds for one token, after a first one that warms up."""
     # In this process: what is checked is the model, not whoever holds it already.
-    model = await open_model(replace(settings.engine, shared=False))
+    model = await open_model(replace(settings, engine=replace(settings.engine, shared=False)))
     request = Request(tuple(model.tokens.encode("import ").tolist()), SamplingParams(max_tokens=1))
     try:
         for _ in range(2):

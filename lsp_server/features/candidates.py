@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from lsp_server.features.completion import Attempt, Clock, Completion, Prepared, Silence, finish
+from lsp_server.features.completion import Clock, Completion, Prepared, Silence, finish
 from lsp_server.settings import Settings
+from runtime import EngineError
 
 TEMPERATURE = 0.8
 TOP_P = 0.95
@@ -22,7 +23,7 @@ async def candidates(
     first = await finish(prepared, settings, clock)
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(finish(sampled(prepared, seed), settings, clock))
+            group.create_task(another(sampled(prepared, seed), settings, clock))
             for seed in range(1, settings.completion.candidates)
         ]
     others = [found for task in tasks if isinstance(found := task.result(), Completion)]
@@ -37,17 +38,27 @@ async def candidates(
     return first
 
 
+async def another(
+    prepared: Prepared, settings: Settings, clock: Clock
+) -> Completion | Silence | None:
+    """A further suggestion; that there is none takes nothing away from those that there are."""
+    try:
+        return await finish(prepared, settings, clock)
+    except EngineError:
+        return None
+
+
 def sampled(prepared: Prepared, seed: int) -> Prepared:
     """The same prompt, written with some chance."""
     attempts = tuple(
-        Attempt(
-            replace(
+        replace(
+            attempt,
+            request=replace(
                 attempt.request,
                 sampling=replace(
                     attempt.request.sampling, temperature=TEMPERATURE, top_p=TOP_P, seed=seed
                 ),
             ),
-            attempt.held,
         )
         for attempt in prepared.attempts
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,14 @@ import indexer
 from indexer import Index, RecentSpan, Snippet, SyntaxAt, UnknownName
 from lsp_server.features.brackets import replaced_after
 from lsp_server.features.context import gather
-from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
+from lsp_server.features.healing import (
+    Way,
+    heals,
+    way_without_healing,
+    ways_to_heal,
+    without_held,
+    without_overlap,
+)
 from lsp_server.features.model import Model
 from lsp_server.features.place import Place, can_complete, place_at, wants_multiline
 from lsp_server.features.postprocess import is_enough, postprocess
@@ -90,10 +98,23 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request to the engine, whose answer must begin with the `held` text."""
+    """A request to the engine, whose answer must begin with the `held` text.
+
+    Or, where the model cannot be made to begin with it, an answer that may repeat the `line`.
+    """
 
     request: Request
     held: str
+    line: str | None = None
+
+    def rest(self, text: str) -> str:
+        """What was written behind the line at the cursor."""
+        if self.line is not None:
+            return without_overlap(text, self.line)
+        return text[len(self.held) :]
+
+    def heals(self, text: str) -> Literal["yes", "no", "not yet"]:
+        return "yes" if self.line is not None else heals(text, self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +195,12 @@ def prepare(
         cut_short=gathered >= deadline,
     )
     attempts = tuple(
-        Attempt(engine_request(model, ask, place, prompt, way, settings, expected), way.held)
-        for way in ways_to_heal(prompt.line, before[: len(before) - len(prompt.line)] + after)
+        Attempt(
+            engine_request(model, ask, place, prompt, way, settings, expected),
+            way.held,
+            None if model.engine.forces_start else prompt.line,
+        )
+        for way in ways_for(model, prompt.line, before[: len(before) - len(prompt.line)] + after)
     )
     is_checked = is_document and settings.completion.check_names
 
@@ -184,6 +209,13 @@ def prepare(
         return index.unknown_names(ask.path, ask.offset, text) if is_same else ()
 
     return Prepared(ask, model, place, prompt, attempts, snippets, receipt, unknown, unwanted)
+
+
+def ways_for(model: Model, line: str, elsewhere: str) -> tuple[Way, ...]:
+    """How the unfinished line can be asked for, in the order in which that is tried."""
+    if model.engine.forces_start:
+        return ways_to_heal(line, elsewhere)
+    return (way_without_healing(line),)
 
 
 def is_text_of(index: Index, ask: Ask) -> bool:
@@ -242,19 +274,18 @@ async def write(model: Model, attempt: Attempt, place: Place) -> Written:
             if len(text) < len(attempt.held):
                 held_probability *= output.confidence
             text += output.text
-            rest = text[len(attempt.held) :]
-            if heals(text, attempt.held) == "no" or is_enough(rest, place):
+            if attempt.heals(text) == "no" or is_enough(attempt.rest(text), place):
                 generation.cancel()
                 break
         result = await generation.result()
-    is_healed = not attempt.held or heals(text, attempt.held) == "yes"
+    is_healed = not attempt.held or attempt.heals(text) == "yes"
     # Where the start was forced, the probabilities are conditional on it already.
     is_forced = attempt.request.sampling.start == attempt.held
+    is_given = is_forced or attempt.line is not None
     confidence = (
-        result.confidence if is_forced else without_held(result.confidence, held_probability)
+        result.confidence if is_given else without_held(result.confidence, held_probability)
     )
-    rest = text[len(attempt.held) :]
-    return Written(is_healed, rest, result, confidence, attempt.request.prompt)
+    return Written(is_healed, attempt.rest(text), result, confidence, attempt.request.prompt)
 
 
 def to_completion(prepared: Prepared, written: Written) -> Completion | Silence:

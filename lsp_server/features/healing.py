@@ -50,6 +50,31 @@ def ways_to_heal(line: str, elsewhere: str) -> tuple[Way, ...]:
     return Way(kept, held, (match["sign"] or "").strip()), Way(line)
 
 
+def way_without_healing(line: str) -> Way:
+    """For a model that cannot be made to begin with a text: white space at the end is left out.
+
+    What it writes is taken for what follows the line, apart from what it repeats of that.
+    """
+    kept = line.rstrip(" \t")
+    return Way(kept, line[len(kept) :])
+
+
+def without_overlap(text: str, line: str) -> str:
+    """What was written behind `line` without what it repeats of the line's end.
+
+    That may be the whole line, as chat models like to begin, the white space that was left out, or
+    the unfinished word. One letter is no word: it may well be doubled.
+    """
+    kept = line.rstrip(" \t")
+    whole, word = kept.lstrip(" \t"), _WORD.search(kept)
+    rest = text
+    if len(whole) > 1 and rest.lstrip(" \t").startswith(whole):
+        rest = rest.lstrip(" \t")[len(whole) :]
+    elif kept == line and word is not None and len(word[0]) > 1 and rest.startswith(word[0]):
+        rest = rest[len(word[0]) :]
+    return rest.lstrip(" \t") if kept != line else rest
+
+
 def heals(text: str, held: str) -> Literal["yes", "no", "not yet"]:
     """Whether what the model has written so far begins with what was held back."""
     if len(text) <= len(held):

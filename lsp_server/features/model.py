@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """`context` is the number of tokens that a prompt and its answer have together."""
+    """`context` is the number of tokens that a prompt and its answer have together.
+
+    `sent_to` is the server to which text goes, in words for the user; None where it stays here.
+    """
 
     name: str
     engine: EngineDriver
@@ -22,3 +25,4 @@ class Model:
     prompt_format: PromptFormat
     context: int
     sampling: SamplingParams = field(default_factory=SamplingParams)
+    sent_to: str | None = None

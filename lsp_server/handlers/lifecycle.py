@@ -12,8 +12,10 @@ from lsprotocol import types
 from lsp_server.convert import choose_encoding, path_of
 from lsp_server.handlers import navigation
 from lsp_server.handlers.connection import Connection
+from lsp_server.protocol import invalid_params
 from lsp_server.settings import from_client
 from lsp_server.user_files import user_settings
+from runtime import RemoteError
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +31,30 @@ def initialize(connection: Connection, params: types.InitializeParams) -> None:
         (client.version if client else None) or "",
         connection.encoding,
     )
-    take_settings(connection, params.initialization_options)
+    take_settings(connection, without_key(connection, plain(params.initialization_options)))
     connection.session.set_roots(roots_of(params))
+
+
+def without_key(connection: Connection, options: Any) -> Any:
+    """Takes the key that an editor's secret store hands over out of `initializationOptions`."""
+    if not isinstance(options, dict) or "remoteKey" not in options:
+        return options
+    try:
+        connection.session.remote.take_key(options["remoteKey"])
+    except RemoteError as error:
+        connection.session.listener.warn(f"initializationOptions.remoteKey: {error}.")
+    return {name: value for name, value in options.items() if name != "remoteKey"}
+
+
+def set_key(connection: Connection, params: Any) -> None:
+    """`sopilka/setKey {key}`: the key of the remote model, from the editor's secret store."""
+    session = connection.session
+    try:
+        session.remote.take_key(getattr(params, "key", None))
+    except RemoteError as error:
+        raise invalid_params(str(error)) from error
+    if session.settings.remote.kind != "off":
+        session.load_model()
 
 
 def roots_of(params: types.InitializeParams) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ def status(connection: Connection, params: Any) -> dict[str, Any]:
         "kind": now.kind,
         "version": connection.version,
         "model": session.model.name if session.model else None,
+        "sentTo": session.model.sent_to if session.model else None,
         "files": counts.files,
         "symbols": counts.symbols,
         "documents": counts.documents,

@@ -20,6 +20,7 @@ from runtime.config import SamplingParams
 from runtime.driver import Delivery, EngineDriver, Generation
 from runtime.errors import EngineBusy, EngineClosed, EngineError, PromptTooLong, RemoteError
 from runtime.remote.config import RemoteConfig
+from runtime.remote.dial import Dialer
 from runtime.remote.fences import FencedCode
 from runtime.remote.pieces import PieceTokenizer, parts_of
 from runtime.remote.transport import Transport
@@ -64,13 +65,19 @@ class RemoteEngine(EngineDriver):
     forces_start = False
 
     def __init__(
-        self, config: RemoteConfig, clock: Callable[[], float] = time.perf_counter
+        self,
+        config: RemoteConfig,
+        dialer: Dialer | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """Opens no connection yet. Raises RemoteError for a configuration that cannot work."""
+        """Opens no connection yet. Raises RemoteError for a configuration that cannot work.
+
+        Making a dialer reads files of certificates, so an event loop does that in a thread.
+        """
         super().__init__()
         self.config = config
         self._clock = clock
-        self._transport = Transport(config)
+        self._transport = Transport(config, dialer or Dialer(config))
         self._tokenizer = PieceTokenizer()
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, Running] = {}

@@ -41,10 +41,14 @@ END_SECONDS = 0.1
 class Transport:
     """Requests to one server."""
 
-    def __init__(self, config: RemoteConfig, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises RemoteError for what cannot be used: a proxy, a file of authorities."""
+    def __init__(
+        self,
+        config: RemoteConfig,
+        dialer: Dialer,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._config = config
-        self._dialer = Dialer(config)
+        self._dialer = dialer
         self._clock = clock
         self._idle: list[tuple[float, Connection]] = []
         self._quiet_until = 0.0

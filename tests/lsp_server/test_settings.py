@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.settings import Settings, from_client, specs
+from lsp_server.settings import RemoteSettings, Settings, from_client, specs
 from lsp_server.settings_files import generated, schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,3 +141,54 @@ def test_every_setting_is_in_the_schema_with_a_default_of_its_type() -> None:
     for value in properties.values():
         assert isinstance(value["default"], kinds[value["type"]])
         assert value["markdownDescription"].endswith(".")
+
+
+KEY = "sk-canary-4711"
+SERVER = {"kind": "chat", "url": "https://models.example/v1", "keyVariable": "MODELS_KEY"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"key": KEY},
+        {"apiKey": KEY},
+        {"api_key": KEY},
+        {"token": KEY},
+        {"headers": {"Authorization": f"Bearer {KEY}"}},
+        {"keyVariable": KEY},
+        {"url": f"https://me:{KEY}@models.example"},
+        {"url": f"https://models.example/v1?key={KEY}"},
+    ],
+)
+def test_a_key_in_settings_is_refused_and_nothing_sent(sent: dict[str, Any]) -> None:
+    own = from_client({"remote": SERVER}, Settings())[0]
+    assert own.remote.kind == "chat"
+    settings, problems = from_client({"remote": {**SERVER, **sent}}, own, own)
+    assert settings.remote == RemoteSettings(), "the remote model is off, not as it was before"
+    (problem,) = problems
+    assert "into an environment variable" in problem.message
+    assert KEY not in problem.key + problem.message
+
+
+def test_a_key_under_any_name_is_refused() -> None:
+    for sent in ({"remoteKey": KEY}, {"openai": {"apiKey": KEY}}, {"remote.secret": KEY}):
+        settings, (problem,) = from_client({**sent, "remote.kind": "chat"}, Settings())
+        assert settings.remote.kind == "off"
+        assert KEY not in str(problem)
+
+
+def test_the_name_of_a_variable_is_no_key() -> None:
+    assert check_settings({"remote.keyVariable": "OPENAI_API_KEY"}) == (
+        "remote.keyVariable = 'OPENAI_API_KEY'"
+    )
+    assert check_settings({"remote.keyVariable": "", "remote.url": ""}) == ""
+
+
+def test_no_folder_can_choose_where_text_is_sent() -> None:
+    """VS Code does not take a setting of this scope from a workspace."""
+    package = json.loads((ROOT / "editor-clients/vscode/package.json").read_text("utf-8"))
+    properties = package["contributes"]["configuration"]["properties"]
+    scopes = {
+        value.get("scope") for key, value in properties.items() if key.startswith("sopilka.remote.")
+    }
+    assert scopes == {"machine"}
