@@ -48,7 +48,9 @@ async def test_ghost_text_from_start_to_exit(transport: Any, shop: Path) -> None
         (item,) = await client.inline(uri, 5, len(TYPED))
         assert item["insertText"] == "ount_for(customer, amount)"
         assert item["range"] == span(5, len(TYPED))
-        receipt = await client.request("sopilka/explainCompletion", {"id": item["command"]["arguments"][0]})
+        receipt = await client.request(
+            "sopilka/explainCompletion", {"id": item["command"]["arguments"][0]}
+        )
         assert {"context", "prompt", "prefill", "decode", "postprocess"} <= set(
             receipt["milliseconds"]
         )

@@ -67,7 +67,9 @@ async def test_a_suggestion_from_a_server(kind: str, answer: Answer) -> None:
     async with remote(answer, kind=kind) as (server, client):
         (item,) = await client.inline(URI, 4, 11)
         assert item["insertText"] == "ce_of(1)"
-        receipt = await client.request("sopilka/receipt", {"id": item["command"]["arguments"][0]})
+        receipt = await client.request(
+            "sopilka/explainCompletion", {"id": item["command"]["arguments"][0]}
+        )
         assert receipt["model"] == f"qwen-coder at 127.0.0.1:{server.port}"
         assert receipt["confidence"] == 1.0
         assert len(server.asked) == 1, "what may come next is not asked for"
