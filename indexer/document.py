@@ -37,6 +37,7 @@ class Document:
     def _set_text(self, text: bytes) -> None:
         self.text = text
         self.line_index = LineIndex(text)
+        self._has_lone_return = _has_lone_return(text)
         self._tree: tree_sitter.Tree | None = None
         self._tree_is_current = False
         self._parser: tree_sitter.Parser | None = None  # while it is not done with the text
@@ -72,16 +73,26 @@ class Document:
         old, new = self.text, self.text[:start] + text + self.text[end:]
         if self._tree is not None and self._extractor is not None:
             new_end = start + len(text)
-            points = _points(old, new, start, end, new_end)
+            points = _points(old, new, start, end, new_end, self._start_of(start))
             self._tree.edit(start, end, new_end, *points)
             self._extractor.edit(start, end, new_end, points, self._tree)
             if self._parser is not None:
                 self._edits_since.append((start, end, new_end, *points))
         self.line_index = self.line_index.edited(start, end, text, new)
+        if not self._has_lone_return:
+            self._has_lone_return = _has_lone_return(new[max(0, start - 1) : start + len(text) + 2])
         self.text = new
         self._tree_is_current = False
         self._parse_again_at = 0.0
         self._facts = None
+
+    def _start_of(self, offset: int) -> tuple[int, int]:
+        """Row and byte column of an offset as the grammar counts them: only \\n ends a row."""
+        if self._has_lone_return:
+            line_start = self.text.rfind(b"\n", 0, offset) + 1
+            return self.text.count(b"\n", 0, offset), offset - line_start
+        row = self.line_index.line_of(offset)
+        return row, offset - self.line_index.line_start(row)
 
     @property
     def tree(self) -> tree_sitter.Tree | None:
@@ -121,15 +132,23 @@ class Document:
 
     def _parse_until(self, limit: float) -> tree_sitter.Tree | None:
         assert self._parser is not None
-        view = memoryview(self._parsed_text)
+        text = memoryview(self._parsed_text)
+        given = [text]
+
+        def read(offset: int, _: object) -> memoryview:  # a tree keeps it: it must not know us
+            given.append(text[offset:])
+            return given[-1]
+
         try:
             return self._parser.parse(
-                lambda offset, _: view[offset:],
-                self._parsed_from,
-                progress_callback=lambda *_: time.thread_time() > limit,
+                read, self._parsed_from, progress_callback=lambda *_: time.thread_time() > limit
             )
         except ValueError:  # the time is over: the parser goes on from there when called again
             return None
+        finally:
+            # tree-sitter 0.26.1 never lets go of what it was given, nor would that of the text.
+            for piece in reversed(given):
+                piece.release()
 
     @property
     def is_settled(self) -> bool:
@@ -193,15 +212,20 @@ def to_bytes(text: str | bytes) -> bytes:
         return LONE_SURROGATE.sub("\ufffd", joined).encode()
 
 
-def _points(old: bytes, new: bytes, start: int, end: int, new_end: int) -> Points:
-    """Rows and byte columns of an edit as the grammar counts them: only \\n ends a row."""
-    row, line_start = old.count(b"\n", 0, start), old.rfind(b"\n", 0, start) + 1
-    first = (row, start - line_start)
+def _has_lone_return(text: bytes) -> bool:
+    """Whether a \\r may end a line by itself: LSP counts that as a line end, grammars do not."""
+    return b"\r" in text and text.count(b"\r") != text.count(b"\r\n")
+
+
+def _points(
+    old: bytes, new: bytes, start: int, end: int, new_end: int, first: tuple[int, int]
+) -> Points:
+    """Rows and byte columns of an edit, those of its start being known."""
     return first, _after(old, start, end, first), _after(new, start, new_end, first)
 
 
 def _after(text: bytes, start: int, end: int, first: tuple[int, int]) -> tuple[int, int]:
-    """The row and column of `end`, from those of `start`."""
+    """The row and column of `end`, given those of `start`."""
     rows = text.count(b"\n", start, end)
     if not rows:
         return first[0], first[1] + end - start

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+import weakref
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -217,6 +221,56 @@ def test_a_slow_parser_is_not_waited_for_and_comes_to_the_same_end(
                 break
             index.facts(path)
         assert index.facts(path) == extract(path, language, document.text)
+
+
+def test_typing_keeps_no_old_text_and_closing_keeps_none() -> None:
+    path, text = f"{ROOT}/a.py", "".join(f"def f{n}(a): return a + {n}\n" for n in range(4_000))
+    index = Index(IndexConfig(workers=0), (ROOT,))
+    index.apply(Open(path, None, 0, text))
+    middle = len(text) // 2
+    middle = text.index("\n", middle) + 1
+    taken: list[int] = []
+    tracemalloc.start()
+    try:
+        for version, character in enumerate("value = 1\n" * 6):
+            at = middle + version
+            index.apply(Edit(path, version, (ByteEdit(at, at, character),)))
+            assert index.facts(path) is not None
+            gc.collect()
+            taken.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert taken[-1] - taken[20] < 2 * len(text)
+    document = index.document(path)
+    assert document is not None
+    closed = weakref.ref(document)
+    del document
+    index.apply(Close(path))
+    gc.collect()
+    assert closed() is None
+
+
+pieces = st.sampled_from(["a", "\r", "\n", "\r\n", "b = 1\n", "é", ""])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(pieces, max_size=12),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4), pieces), max_size=6),
+)
+def test_rows_of_edits_are_those_of_the_text(
+    start: list[str], script: list[tuple[float, int, str]]
+) -> None:
+    """Whatever line ends there are: the grammar counts \\n alone, lines count \\r too."""
+    text = "".join(start)
+    document = Document("a.py", language_of("a.py"), 0, text, 10**9)
+    for version, (where, length, piece) in enumerate(script):
+        edit, text = plan(text, where, length, piece)
+        document.edit(version, (edit,))
+        for offset in range(len(document.text) + 1):
+            before = document.text[:offset]
+            column = offset - before.rfind(b"\n") - 1
+            assert document._start_of(offset) == (before.count(b"\n"), column)
 
 
 def test_a_document_on_which_the_query_takes_too_long_still_answers() -> None:
