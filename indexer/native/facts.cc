@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
-#include <tuple>
+#include <unordered_map>
 
 #include "text.h"
 
@@ -83,6 +82,7 @@ void Facts::choose_definitions(const std::vector<Definition>& all) {
 void Facts::nest() {
   symbols_.clear();
   std::vector<Around> around;  // outermost first
+  int32_t first_line = 0;
   for (const Definition* found : chosen_) {
     while (!around.empty() && around.back().end <= found->name.start) around.pop_back();
     if (found->kind == kNameless) {
@@ -95,11 +95,12 @@ void Facts::nest() {
     if (!is_in(grammar_.values, kind)) {
       around.push_back({found->node.end, kind, static_cast<int32_t>(symbols_.size())});
     }
+    first_line = line_of(line_starts_, found->node.start, first_line);
     const int32_t last = std::max(found->node.start, found->node.end - 1);
     symbols_.push_back({{found->name_number, kind, parent, found->node.start, found->node.end,
                          found->shown.start, found->shown.end, found->signature.start,
                          found->signature.end, found->docstring.start, found->docstring.end,
-                         line_of(line_starts_, found->node.start), line_of(line_starts_, last)},
+                         first_line, line_of(line_starts_, last, first_line)},
                         found->detail,
                         found->owner});
   }
@@ -136,8 +137,18 @@ bool Facts::place(const Definition& found, const std::vector<Around>& around, in
 
 // Keeps the first assignment of each variable and field, with the first type that is known.
 void Facts::drop_repeated_values() {
+  struct Place {
+    int32_t parent, name, owner;
+    bool operator==(const Place&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Place& place) const {
+      const uint64_t high = static_cast<uint32_t>(place.parent), low = static_cast<uint32_t>(place.name);
+      return (high << 32 ^ low) * 0x9E3779B97F4A7C15ull ^ static_cast<uint32_t>(place.owner);
+    }
+  };
   const int32_t nothing = strings_->number(""), none = strings_->number("=None");
-  std::map<std::tuple<int32_t, int32_t, int32_t>, int32_t> first;  // by parent, name and owner
+  std::unordered_map<Place, int32_t, Hash> first;
   std::vector<int32_t> position(symbols_.size());
   int32_t kept = 0;
   for (size_t row = 0; row < symbols_.size(); ++row) {
@@ -163,23 +174,21 @@ void Facts::drop_repeated_values() {
 
 // Gives `self.x = x` the type of the parameter x, declared before it in the same class.
 void Facts::resolve_parameter_types(const std::vector<Parameter>& parameters) {
-  std::unordered_map<int32_t, std::vector<const Parameter*>> declared;
-  bool is_ready = false;
-  for (Symbol& symbol : symbols_) {
+  auto next = parameters.begin();
+  latest_parameters_.clear();
+  for (Symbol& symbol : symbols_) {  // by their starts, as parameters are
     const std::string_view detail = (*strings_)[symbol.detail];
     if (detail.empty() || detail[0] != '=') continue;
-    if (!is_ready) {
-      for (const Parameter& parameter : parameters) declared[parameter.name].push_back(&parameter);
-      is_ready = true;
+    for (; next != parameters.end() && next->start < symbol.columns[kStart]; ++next) {
+      const auto name = static_cast<size_t>(next->name);
+      if (name >= latest_parameters_.size()) latest_parameters_.resize(strings_->size());
+      latest_parameters_[name] = &*next;
     }
     const int32_t parent = symbol.columns[kParent];
     const int32_t low = parent >= 0 ? symbols_[parent].columns[kStart] : 0;
-    const auto& candidates = declared[strings_->number(detail.substr(1))];
-    const auto after = std::lower_bound(
-        candidates.begin(), candidates.end(), symbol.columns[kStart],
-        [](const Parameter* parameter, int32_t start) { return parameter->start < start; });
-    const bool fits = after != candidates.begin() && (*(after - 1))->start >= low;
-    symbol.detail = fits ? (*(after - 1))->type : strings_->number("");
+    const auto name = static_cast<size_t>(strings_->number(detail.substr(1)));
+    const Parameter* found = name < latest_parameters_.size() ? latest_parameters_[name] : nullptr;
+    symbol.detail = found && found->start >= low ? found->type : strings_->number("");
   }
 }
 
@@ -190,27 +199,28 @@ void Facts::choose_references(const std::vector<Reference>& all,
   defined.reserve(symbols_.size());
   for (const Symbol& symbol : symbols_) defined.push_back(symbol.columns[kNameStart]);
   std::sort(defined.begin(), defined.end());
-  references_.clear();
+  uses_.resize(all.size());
+  Use* last = uses_.data() - 1;
+  int32_t last_end = 0;
   auto definition = defined.begin();
   for (const Reference& found : all) {
     const int32_t start = found.node.start;
     while (definition != defined.end() && *definition < start) ++definition;
     if (definition != defined.end() && *definition == start) continue;
-    if (references_.empty() || references_.back().node.start != start) {
-      references_.push_back(found);
+    if (last < uses_.data() || last->start != start) {
+      ++last;
+    } else if (found.role < last->role ||
+               (found.role == last->role && found.node.end >= last_end)) {
       continue;
     }
-    Reference& known = references_.back();
-    if (known.role < found.role ||
-        (known.role == found.role && found.node.end < known.node.end)) {
-      known = found;
-    }
+    *last = {found.name, start, found.role};
+    last_end = found.node.end;
   }
-  const auto before = [](const Reference& use, int32_t at) { return use.node.start < at; };
+  uses_.resize(last + 1 - uses_.data());
+  const auto before = [](const Use& use, int32_t at) { return use.start < at; };
   for (const Clause& clause : clauses) {
-    auto use = std::lower_bound(references_.begin(), references_.end(), clause.statement.start,
-                                before);
-    for (; use != references_.end() && use->node.start < clause.statement.end; ++use) {
+    auto use = std::lower_bound(uses_.begin(), uses_.end(), clause.statement.start, before);
+    for (; use != uses_.end() && use->start < clause.statement.end; ++use) {
       use->role = grammar_.import_role;
     }
   }
@@ -220,25 +230,34 @@ void Facts::choose_references(const std::vector<Reference>& all,
 void Facts::attach_comments(const std::vector<Comment>& comments) {
   struct Block {
     Range range;
-    int32_t first;
+    int32_t first, last;  // lines
   };
-  std::unordered_map<int32_t, Block> by_last_line;
+  std::vector<Block> blocks;  // by their last lines; of those with the same one the last counts
+  int32_t line = 0;
   for (const Comment& comment : comments) {
     const Range range = comment.node;
-    const int32_t first = line_of(line_starts_, range.start);
-    const int32_t line_start = line_starts_[first];
+    line = line_of(line_starts_, range.start, line);
+    const int32_t line_start = line_starts_[line];
     if (!trimmed(text_.substr(line_start, range.start - line_start)).empty()) continue;
-    const int32_t last = line_of(line_starts_, std::max(range.start, range.end - 1));
-    by_last_line[last] = {range, first};
+    const int32_t last = line_of(line_starts_, std::max(range.start, range.end - 1), line);
+    blocks.push_back({range, line, last});
   }
-  if (by_last_line.empty()) return;
+  if (blocks.empty()) return;
+  const auto earlier = [](const Block& a, const Block& b) { return a.last < b.last; };
+  if (!std::is_sorted(blocks.begin(), blocks.end(), earlier)) {
+    std::stable_sort(blocks.begin(), blocks.end(), earlier);
+  }
+  const auto ending_on = [&](int32_t wanted) {
+    const auto after = std::upper_bound(blocks.begin(), blocks.end(), wanted,
+                                        [](int32_t at, const Block& one) { return at < one.last; });
+    return after != blocks.begin() && (after - 1)->last == wanted ? &*(after - 1) : nullptr;
+  };
   for (Symbol& symbol : symbols_) {
-    auto block = by_last_line.find(symbol.columns[kStartLine] - 1);
-    if (block == by_last_line.end()) continue;
-    symbol.columns[kDocstringEnd] = block->second.range.end;
-    while (block != by_last_line.end()) {
-      symbol.columns[kDocstringStart] = block->second.range.start;
-      block = by_last_line.find(block->second.first - 1);
+    const Block* block = ending_on(symbol.columns[kStartLine] - 1);
+    if (!block) continue;
+    symbol.columns[kDocstringEnd] = block->range.end;
+    for (; block; block = ending_on(block->first - 1)) {
+      symbol.columns[kDocstringStart] = block->range.start;
     }
   }
 }
@@ -299,7 +318,7 @@ void Facts::cut() {
     if (!is_in(grammar_.cutting, columns[kKind]) || !holds(columns[kParent])) continue;
     int32_t line = columns[kStartLine];
     if (columns[kDocstringStart] < columns[kDocstringEnd]) {
-      line = std::min(line, line_of(line_starts_, columns[kDocstringStart]));
+      line = std::min(line, line_of(line_starts_, columns[kDocstringStart], line));
     }
     cuts.push_back(line);
   }
@@ -329,10 +348,8 @@ const ChunkMemory::Known* Facts::known_chunk(std::string_view text) {
   return &entry->second;
 }
 
+// The number of a string in the order of first use.
 int32_t Facts::out_number(int32_t string) {
-  if (static_cast<size_t>(string) >= out_numbers_.size()) {
-    out_numbers_.resize(strings_->size(), -1);
-  }
   int32_t& number = out_numbers_[string];
   if (number < 0) {
     number = static_cast<int32_t>(out_strings_.size());
@@ -353,38 +370,53 @@ void Facts::finish(const std::vector<Range>& hidden) {
   }
   out_numbers_.assign(strings_->size(), -1);
   out_strings_.clear();
-  symbols.clear();
   owners.clear();
-  references.clear();
-  chunks.clear();
-  chunk_terms.clear();
   packed_names.clear();
   packed_details.clear();
   packed_owners.clear();
-  for (size_t row = 0; row < symbols_.size(); ++row) {
-    Symbol& symbol = symbols_[row];
-    symbols.push_back(out_number(symbol.columns[kName]));
-    symbols.insert(symbols.end(), symbol.columns + 1, symbol.columns + kWidth);
+  symbols.resize(kWidth * symbols_.size());
+  int32_t* out = symbols.data();
+  for (size_t row = 0; row < symbols_.size(); ++row, out += kWidth) {
+    const Symbol& symbol = symbols_[row];
+    std::copy_n(symbol.columns, kWidth, out);
+    out[kName] = out_number(symbol.columns[kName]);
     append(&packed_details, (*strings_)[symbol.detail]);
     if (symbol.owner >= 0) {
       owners.push_back(static_cast<int32_t>(row));
       append(&packed_owners, (*strings_)[symbol.owner]);
     }
   }
-  references.reserve(3 * references_.size());
-  for (const Reference& use : references_) {
-    references.insert(references.end(), {out_number(use.name), use.node.start, use.role});
+  references.resize(3 * uses_.size());
+  out = references.data();
+  for (const Use& use : uses_) {
+    *out++ = out_number(use.name);
+    *out++ = use.start;
+    *out++ = use.role;
   }
+  pack_chunks();
+  for (const int32_t string : out_strings_) append(&packed_names, (*strings_)[string]);
+}
+
+void Facts::pack_chunks() {
+  size_t count = 0;
+  for (const ChunkMemory::Known* known : known_) count += known->terms.size();
+  chunk_terms.resize(2 * count);
+  chunks.resize(6 * chunks_.size());
+  int32_t* out = chunk_terms.data();
+  int32_t* row = chunks.data();
   for (size_t number = 0; number < chunks_.size(); ++number) {
     const Chunk& chunk = chunks_[number];
-    const auto first = static_cast<int32_t>(chunk_terms.size() / 2);
+    const int32_t first = static_cast<int32_t>((out - chunk_terms.data()) / 2);
     for (const Term& term : known_[number]->terms) {
-      chunk_terms.insert(chunk_terms.end(), {out_number(term.name), term.count});
+      *out++ = out_number(term.name);
+      *out++ = term.count;
     }
-    chunks.insert(chunks.end(), {chunk.start, chunk.end, chunk.start_line, chunk.end_line, first,
-                                 static_cast<int32_t>(chunk_terms.size() / 2)});
+    const int32_t last = static_cast<int32_t>((out - chunk_terms.data()) / 2);
+    for (const int32_t value :
+         {chunk.start, chunk.end, chunk.start_line, chunk.end_line, first, last}) {
+      *row++ = value;
+    }
   }
-  for (const int32_t string : out_strings_) append(&packed_names, (*strings_)[string]);
 }
 
 }  // namespace sopilka

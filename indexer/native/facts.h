@@ -59,6 +59,10 @@ class Facts {
     int32_t columns[kWidth];
     int32_t detail, owner;
   };
+  // The use of a name; `name` is the number of a string.
+  struct Use {
+    int32_t name, start, role;
+  };
   // What a definition stands in: a symbol, or a function without a name in the symbol `row`.
   struct Around {
     int32_t end, kind, row;
@@ -75,6 +79,7 @@ class Facts {
   void pack_imports(const std::vector<Clause>& clauses);
   void cut();
   const ChunkMemory::Known* known_chunk(std::string_view text);
+  void pack_chunks();
   int32_t out_number(int32_t string);
 
   const Grammar& grammar_;
@@ -88,7 +93,8 @@ class Facts {
   std::vector<int32_t> line_starts_;
   std::vector<const Definition*> chosen_;
   std::vector<Symbol> symbols_;
-  std::vector<Reference> references_;
+  std::vector<Use> uses_;
+  std::vector<const Parameter*> latest_parameters_;  // by name
   std::vector<Chunk> chunks_;
   std::vector<const ChunkMemory::Known*> known_;  // one a chunk
   std::vector<int32_t> suspicious_;

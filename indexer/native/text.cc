@@ -1,7 +1,12 @@
 #include "text.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace sopilka {
 namespace {
@@ -50,6 +55,23 @@ std::string without_nested(std::string_view text) {
   return rest;
 }
 
+// Which of 64 bytes are line feeds, the first in the lowest bit.
+uint64_t newlines_in(const char* data) {
+#if defined(__SSE2__)
+  uint64_t mask = 0;
+  for (int i = 0; i < 4; ++i) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 16 * i));
+    const int found = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
+    mask |= static_cast<uint64_t>(static_cast<uint32_t>(found)) << 16 * i;
+  }
+  return mask;
+#else
+  uint64_t mask = 0;
+  for (int i = 0; i < 64; ++i) mask |= static_cast<uint64_t>(data[i] == '\n') << i;
+  return mask;
+#endif
+}
+
 }  // namespace
 
 std::string_view trimmed(std::string_view text) {
@@ -60,14 +82,17 @@ std::string_view trimmed(std::string_view text) {
 
 std::vector<int32_t> line_starts(std::string_view text) {
   std::vector<int32_t> starts{0};
-  const char* data = text.data();
-  const char* end = data + text.size();
-  if (text.empty()) return starts;
-  if (!std::memchr(data, '\r', text.size())) {
-    for (const char* at = data;
-         (at = static_cast<const char*>(std::memchr(at, '\n', end - at))) != nullptr;) {
-      starts.push_back(static_cast<int32_t>(++at - data));
-      if (at == end) break;
+  const bool has_returns = !text.empty() && std::memchr(text.data(), '\r', text.size());
+  if (!has_returns) {
+    starts.reserve(1 + text.size() / 32);
+    size_t i = 0;
+    for (; i + 64 <= text.size(); i += 64) {
+      for (uint64_t mask = newlines_in(text.data() + i); mask; mask &= mask - 1) {
+        starts.push_back(static_cast<int32_t>(i + 1 + std::countr_zero(mask)));
+      }
+    }
+    for (; i < text.size(); ++i) {
+      if (text[i] == '\n') starts.push_back(static_cast<int32_t>(i + 1));
     }
     return starts;
   }
@@ -78,8 +103,26 @@ std::vector<int32_t> line_starts(std::string_view text) {
   return starts;
 }
 
-int32_t line_of(const std::vector<int32_t>& starts, int32_t offset) {
-  const auto after = std::upper_bound(starts.begin(), starts.end(), offset);
+int32_t line_of(const std::vector<int32_t>& starts, int32_t offset, int32_t near) {
+  const auto count = static_cast<int32_t>(starts.size());
+  int32_t low = std::clamp(near, 0, count - 1), high;
+  if (starts[low] <= offset) {
+    int32_t step = 1;
+    while (low + step < count && starts[low + step] <= offset) {
+      low += step;
+      step *= 2;
+    }
+    high = std::min(low + step, count);
+  } else {
+    int32_t step = 1;
+    high = low;
+    while (high - step > 0 && starts[high - step] > offset) {
+      high -= step;
+      step *= 2;
+    }
+    low = std::max(high - step, 0);
+  }
+  const auto after = std::upper_bound(starts.begin() + low, starts.begin() + high, offset);
   return static_cast<int32_t>(after - starts.begin()) - 1;
 }
 

@@ -26,8 +26,8 @@ std::string_view trimmed(std::string_view text);
 // Byte offsets at which lines start; lines end at \n, \r\n and \r, as LSP has it.
 std::vector<int32_t> line_starts(std::string_view text);
 
-// The line that holds an offset.
-int32_t line_of(const std::vector<int32_t>& starts, int32_t offset);
+// The line that holds an offset, looked for from another line on: fast when it is near.
+int32_t line_of(const std::vector<int32_t>& starts, int32_t offset, int32_t near);
 
 // The name in a text: without sigils before it and quotes around it. Start and end within the text.
 struct Part {
