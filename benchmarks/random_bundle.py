@@ -1,4 +1,4 @@
-"""Makes a bundle of random weights in the shape of any Qwen3-MoE model: speed needs no real ones.
+"""Makes a bundle of random weights in the shape of any supported model: speed needs no real ones.
 
     python benchmarks/random_bundle.py BUNDLE_DIR --preset qwen3-30b-a3b [--layers 4] [--vocab 1024]
 
@@ -7,7 +7,8 @@ of them, and one stretch of rows is repeated in every matrix; each copy has byte
 file, so caches help no more than with real weights. Little is in memory at any time: 30B in int4
 takes 17 GB of disk, minutes, and less than 1 GB of memory. The tokenizer is the default model's.
 
-Presets: qwen3-30b-a3b, qwen3-480b-a35b, default. `--config FILE` takes a config.json instead.
+Presets are the shapes of Qwen2.5-Coder, Qwen3 and their mixtures; default is the model that ships.
+`--config FILE` takes a config.json instead.
 """
 
 from __future__ import annotations
@@ -55,16 +56,78 @@ QWEN3_30B = ModelConfig(
     max_position_embeddings=262144,
     tie_word_embeddings=False,
 )
-QWEN3_480B = replace(
-    QWEN3_30B,
-    hidden_size=6144,
-    num_hidden_layers=62,
-    num_attention_heads=96,
-    num_key_value_heads=8,
-    num_experts=160,
-    moe_intermediate_size=2560,
+QWEN25_CODER_1B = ModelConfig(
+    vocab_size=151936,
+    hidden_size=1536,
+    intermediate_size=8960,
+    num_hidden_layers=28,
+    num_attention_heads=12,
+    num_key_value_heads=2,
+    head_dim=128,
+    qkv_bias=True,
+    use_qk_norm=False,
+    rms_norm_eps=1e-6,
+    rope_theta=1e6,
+    max_position_embeddings=32768,
+    tie_word_embeddings=True,
 )
-PRESETS = ("qwen3-30b-a3b", "qwen3-480b-a35b", "default")
+PRESETS = {
+    "qwen3-30b-a3b": QWEN3_30B,
+    "qwen3-480b-a35b": replace(
+        QWEN3_30B,
+        hidden_size=6144,
+        num_hidden_layers=62,
+        num_attention_heads=96,
+        num_key_value_heads=8,
+        num_experts=160,
+        moe_intermediate_size=2560,
+    ),
+    "qwen2.5-coder-0.5b": replace(
+        QWEN25_CODER_1B,
+        hidden_size=896,
+        intermediate_size=4864,
+        num_hidden_layers=24,
+        num_attention_heads=14,
+        head_dim=64,
+    ),
+    "qwen2.5-coder-1.5b": QWEN25_CODER_1B,
+    "qwen2.5-coder-7b": replace(
+        QWEN25_CODER_1B,
+        vocab_size=152064,
+        hidden_size=3584,
+        intermediate_size=18944,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+        tie_word_embeddings=False,
+    ),
+    "qwen3-4b": replace(
+        QWEN25_CODER_1B,
+        hidden_size=2560,
+        intermediate_size=9728,
+        num_hidden_layers=36,
+        num_attention_heads=32,
+        num_key_value_heads=8,
+        qkv_bias=False,
+        use_qk_norm=True,
+        max_position_embeddings=40960,
+    ),
+    "qwen1.5-moe-a2.7b": replace(
+        QWEN3_30B,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        num_key_value_heads=16,
+        num_experts=60,
+        num_experts_per_tok=4,
+        moe_intermediate_size=1408,
+        shared_expert_intermediate_size=5632,
+        norm_topk_prob=False,
+        qkv_bias=True,
+        use_qk_norm=False,
+        rope_theta=1e6,
+        max_position_embeddings=8192,
+    ),
+}
+DEFAULT = "default"
 REPEATED_ROWS = 256
 
 
@@ -150,10 +213,10 @@ def make(target: Path, config: ModelConfig, options: Options) -> Bundle:
 def config_of(arguments: argparse.Namespace) -> ModelConfig:
     if arguments.config is not None:
         config = read_config(json.loads(arguments.config.read_bytes()))
-    elif arguments.preset == "default":
+    elif arguments.preset == DEFAULT:
         config = Bundle.open(default_bundle_path()).config
     else:
-        config = {PRESETS[0]: QWEN3_30B, PRESETS[1]: QWEN3_480B}[arguments.preset]
+        config = PRESETS[arguments.preset]
     return replace(
         config,
         num_hidden_layers=arguments.layers or config.num_hidden_layers,
@@ -167,8 +230,8 @@ def main() -> int:
     )
     add = parser.add_argument
     add("bundle", type=Path, metavar="BUNDLE_DIR")
-    add("--preset", choices=PRESETS, default=PRESETS[0])
-    add("--config", type=Path, help="a config.json of a Qwen3MoeForCausalLM instead of a preset")
+    add("--preset", choices=(*PRESETS, DEFAULT), default="qwen3-30b-a3b")
+    add("--config", type=Path, help="a config.json instead of a preset")
     add("--layers", type=int, default=0, help="fewer layers than the model has")
     add("--vocab", type=int, default=0, help="another vocabulary, of 8192 or more tokens")
     add("--context", type=int, default=4096, help="tokens of a sequence at most")
@@ -186,7 +249,7 @@ def main() -> int:
                 Scheme(arguments.embedding, block),
             ),
             name=f"random-{arguments.preset}-{config.num_hidden_layers}",
-            context=min(arguments.context, config.max_position_embeddings),
+            context=min(arguments.context, config.max_context),
             licence="none: random numbers",
         )
         bundle = make(arguments.bundle, config, options)

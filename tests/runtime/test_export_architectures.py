@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.random_bundle import make
+from benchmarks.random_bundle import PRESETS, make
 from runtime.bundle import Bundle
 from runtime.config import ModelConfig, RopeParameters
 from runtime.export.architectures import ARCHITECTURES, read_config
@@ -130,6 +130,22 @@ def test_it_has_as_many_parameters_as_its_makers_say(name: str) -> None:
     shapes = tensor_shapes(read_config(config_json(name)))
     count = sum(int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
     assert count / 1e6 == pytest.approx(REAL[name][1], rel=0.001)
+
+
+@pytest.mark.parametrize(
+    ("preset", "name"),
+    [
+        ("qwen2.5-coder-0.5b", "Qwen2.5-Coder-0.5B"),
+        ("qwen2.5-coder-1.5b", "Qwen2.5-Coder-1.5B"),
+        ("qwen2.5-coder-7b", "Qwen2.5-Coder-7B"),
+        ("qwen3-4b", "Qwen3-4B"),
+        ("qwen1.5-moe-a2.7b", "Qwen1.5-MoE-A2.7B"),
+        ("qwen3-30b-a3b", "Qwen3-Coder-30B-A3B"),
+        ("qwen3-480b-a35b", "Qwen3-Coder-480B-A35B"),
+    ],
+)
+def test_the_benchmarks_use_the_real_shapes(preset: str, name: str) -> None:
+    assert tensor_shapes(PRESETS[preset]) == tensor_shapes(read_config(config_json(name)))
 
 
 def tiny(architecture: str, **changes: Any) -> dict[str, Any]:
