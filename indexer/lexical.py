@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.facts import Chunk, FileFacts
+from indexer.native.changes import Span
 from indexer.postings import Postings, grown
 from indexer.shards import Shards
-from indexer.vocabulary import Vocabulary, changed_rows, changed_span
+from indexer.vocabulary import Vocabulary
 
 K1, B = 1.2, 0.75
 COUNT_BITS = 6
@@ -25,6 +26,7 @@ COMMON = 0.3
 """A term in more than this share of many chunks tells nothing and is skipped."""
 SCALE = float(1 << 24)
 FIRST_TERM, LAST_TERM = 4, 5
+NO_ROWS = np.empty((0, 2), np.int32)
 ONE = np.int32(1)  # of the frequencies' own type: ten times as fast as a plain 1
 
 
@@ -51,8 +53,6 @@ class ChunkIndex:
         self._frequencies = np.zeros(64, np.int32)  # by term: in how many chunks it occurs
         self._total_length = 0
         self._chunk_count = 0
-        # Of the file that changed last, which is likely to change next.
-        self._latest: tuple[FileFacts | None, _Numbered] = (None, _NOTHING)
 
     @property
     def chunk_count(self) -> int:
@@ -117,33 +117,38 @@ class ChunkIndex:
         self._postings.add(terms, (owners << np.uint32(COUNT_BITS)) | noted)
         return slots
 
-    def change(self, facts: FileFacts, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
+    def change(
+        self,
+        facts: FileFacts,
+        before: NDArray[np.int32],
+        after: NDArray[np.int32],
+        changed: Span,
+    ) -> None:
         """Sets the chunks of a known file; those at both ends with the same terms keep their slots.
 
-        `before` and `after` are the numbers of its names before and now.
+        `before` and `after` are the numbers of its names before and now, `changed` says which of
+        its chunks differ.
         """
         number = self._files.part(facts.path)[facts.path]
         old = self._facts[number]
         assert old is not None
         self._facts[number] = facts
-        slots = np.frombuffer(self._slots[number], np.int32)
-        had = self._latest[1] if self._latest[0] is old else _numbered(old, before)
-        has = _numbered(facts, after)
-        self._latest = (facts, has)
-        pieces = facts.pieces
-        lasts = pieces[:, LAST_TERM]
-        start, old_end, end = _changed_chunks(had, has, old.pieces[:, LAST_TERM], lasts)
+        start, old_end, end = changed
         if start == old_end and start == end:
             return
+        slots = np.frombuffer(self._slots[number], np.int32)
         self._drop(slots[start:old_end], old, start, old_end, before)
-        low = int(pieces[start, FIRST_TERM]) if start < len(lasts) else len(has.terms)
-        high = int(lasts[end - 1]) if end > start else low
-        sizes = (lasts - pieces[:, FIRST_TERM])[start:end]
-        new = self._add(has.terms[low:high], has.counts[low:high], sizes)
+        pieces = facts.pieces[start:end]
+        rows = (
+            facts.terms[pieces[0, FIRST_TERM] : pieces[-1, LAST_TERM]] if end > start else NO_ROWS
+        )
+        sizes = pieces[:, LAST_TERM] - pieces[:, FIRST_TERM]
+        new = self._add(after[rows[:, 0]], rows[:, 1], sizes)
         slots = np.concatenate((slots[:start], new, slots[old_end:]))
         self._slots[number] = slots.tobytes()
         self._file_of[new] = number
-        self._place_of[slots] = np.arange(len(slots))
+        moved = slots[start : end if end == old_end else None]
+        self._place_of[moved] = np.arange(start, start + len(moved))
 
     def _drop(
         self,
@@ -170,7 +175,6 @@ class ChunkIndex:
         slots = np.frombuffer(self._slots[number], np.int32)
         self._drop(slots, facts, 0, len(slots), numbers)
         self._facts[number], self._slots[number] = None, b""
-        self._latest = (None, _NOTHING)
         self._free_files.append(number)
 
     def paths_with(self, term: str) -> set[str]:
@@ -235,42 +239,3 @@ class ChunkIndex:
         shares = np.array(factors, np.float64)[whose] * found / (found + norms)
         whole = np.rint(shares * SCALE)
         return np.bincount(slots, whole, len(self._postings.alive)) / SCALE
-
-
-@dataclass(frozen=True, slots=True)
-class _Numbered:
-    """The terms of all chunks of a file: their numbers, and how often each occurs."""
-
-    terms: NDArray[np.int32]
-    counts: NDArray[np.int32]
-
-
-_NOTHING = _Numbered(np.empty(0, np.int32), np.empty(0, np.int32))
-
-
-def _numbered(facts: FileFacts, numbers: NDArray[np.int32]) -> _Numbered:
-    rows = facts.terms
-    return _Numbered(numbers.take(rows[:, 0]), rows[:, 1])
-
-
-def _changed_chunks(
-    had: _Numbered,
-    has: _Numbered,
-    old_lasts: NDArray[np.int32],
-    lasts: NDArray[np.int32],
-) -> tuple[int, int, int]:
-    """Which chunks differ: [start, end) of the old ones, and the same start to an end of the new.
-
-    `old_lasts` and `lasts` say where the terms of each chunk end.
-    """
-    old_count, count = len(had.terms), len(has.terms)
-    first, _, last = changed_rows((had.terms, has.terms), (had.counts, has.counts))
-    cut, _, _ = changed_span(old_lasts, lasts)
-    start = min(cut, int(np.searchsorted(lasts, first, side="right")))
-    # The same from the other end: how many terms there are from the start of each chunk on.
-    old_rests = (old_count - np.concatenate(([0], old_lasts[:-1])))[: len(old_lasts)][::-1]
-    rests = (count - np.concatenate(([0], lasts[:-1])))[: len(lasts)][::-1]
-    cut, _, _ = changed_span(old_rests, rests)
-    same = min(cut, int(np.searchsorted(rests, count - last, side="right")))
-    same = min(same, len(lasts) - start, len(old_lasts) - start)
-    return start, len(old_lasts) - same, len(lasts) - same

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.facts import FileFacts, Symbol
+from indexer.native.changes import FactChanges
 from indexer.postings import Postings
 from indexer.shards import Shards
-from indexer.vocabulary import Vocabulary, changed_span
+from indexer.vocabulary import Vocabulary
 
 DEFINED = 1
 """The note in an entry for a name that the file defines; 0 is one that it only uses."""
@@ -32,8 +33,6 @@ class SymbolTable:
         self._outdated: dict[int, int] = {}  # how many entries of an owner hold no more
         self._symbol_count = 0
         self._reference_count = 0
-        # Of the file that changed last, which is likely to change next.
-        self._latest: tuple[FileFacts | None, NDArray[np.int32]] = (None, np.empty(0, np.int32))
 
     def put_new(self, files: Sequence[FileFacts], numbers: NDArray[np.int32]) -> None:
         """Adds files that are not known yet; `numbers` are those of all their names, in order."""
@@ -61,22 +60,26 @@ class SymbolTable:
         values = owned | (noted & DEFINED).astype(np.uint32)
         self._postings.add(noted >> 1, values)
 
-    def change(self, facts: FileFacts, before: NDArray[np.int32], after: NDArray[np.int32]) -> None:
+    def change(
+        self,
+        facts: FileFacts,
+        before: NDArray[np.int32],
+        after: NDArray[np.int32],
+        changes: FactChanges,
+    ) -> None:
         """Sets the facts of a known file, given the numbers of its names before and now."""
         owner = self._owners.part(facts.path)[facts.path]
         old = self._facts[owner]
         assert old is not None
-        self._count(old, -1)
-        self._count(facts, 1)
-        had = self._latest[1] if self._latest[0] is old else _noted(old, before)
-        has = _noted(facts, after)
-        self._latest = (facts, has)
-        start, old_end, new_end = changed_span(had, has)
-        lost, gained = set(had[start:old_end].tolist()), set(has[start:new_end].tolist())
+        self._symbol_count += facts.symbol_count - old.symbol_count
+        self._reference_count += facts.reference_count - old.reference_count
+        start, old_end, end = changes.names
+        lost = set(_marked(before[start:old_end], changes.defined_before - start).tolist())
+        gained = set(_marked(after[start:end], changes.defined - start).tolist())
         outdated = self._outdated.get(owner, 0) + len(lost - gained)
-        if outdated > MANY_OUTDATED + len(has):
+        if outdated > MANY_OUTDATED + changes.used:
             self._leave(facts.path)
-            self._enter([facts], [has])
+            self._enter([facts], [_marked(after[: changes.used], changes.defined)])
             return
         self._facts[owner] = facts
         if outdated:
@@ -99,7 +102,6 @@ class SymbolTable:
         assert facts is not None
         self._facts[owner] = None
         self._outdated.pop(owner, None)
-        self._latest = (None, self._latest[1])
         self._postings.retire(np.array([owner], np.int32))
         return facts
 
@@ -204,6 +206,11 @@ class SymbolTable:
 def _noted(facts: FileFacts, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     """Numbers of the names that a file defines or uses, each shifted by one, with its note."""
     defined, used = facts.name_counts
-    noted = numbers[:used] << 1
-    noted[:defined] |= DEFINED
+    return _marked(numbers[:used], defined)
+
+
+def _marked(numbers: NDArray[np.int32], defined: int) -> NDArray[np.int32]:
+    """Numbers shifted by one, with the note for so many of the first."""
+    noted = numbers << 1
+    noted[: max(0, defined)] |= DEFINED
     return noted

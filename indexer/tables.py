@@ -8,6 +8,7 @@ from indexer.facts import FileFacts
 from indexer.files import FileTable
 from indexer.history import History
 from indexer.lexical import ChunkIndex
+from indexer.native.changes import changed_facts
 from indexer.symbol_table import SymbolTable
 from indexer.vocabulary import Vocabulary
 
@@ -36,9 +37,10 @@ class Tables:
         elif old is not facts:
             before = self._vocabulary.numbers_of(old)
             after = self._vocabulary.numbers_of(facts)
+            changes = changed_facts(old, before, facts, after)
             self.files.contents.changed(path)
-            self.symbols.change(facts, before, after)
-            self.chunks.change(facts, before, after)
+            self.symbols.change(facts, before, after, changes)
+            self.chunks.change(facts, before, after, changes.chunks)
 
     def put_new(self, files: Sequence[FileFacts]) -> None:
         """Adds files that are not known, each under the path that its facts say."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.facts import FileFacts
 from indexer.native import NativeError
+from indexer.native.changes import changed_names
 from indexer.native.names import NativeNames
 
 LAYER = 100_000
@@ -65,12 +65,7 @@ class Vocabulary:
 
     def _renumbered(self, old: bytes, numbers: NDArray[np.int32], new: bytes) -> NDArray[np.int32]:
         """The numbers of `new`, given those of `old`: only names that differ are looked up."""
-        start, _, end = changed_span(np.frombuffer(old, np.uint8), np.frombuffer(new, np.uint8))
-        # Widened to whole names: before the start and after the end both hold the same bytes.
-        start = new.rfind(b"\0", 0, start) + 1
-        if end < len(new):
-            end = new.index(b"\0", end) + 1
-        before, after = new.count(b"\0", 0, start), new.count(b"\0", end)
+        start, end, before, after = changed_names(old, new)
         middle = self.numbers(new[start:end])
         return np.concatenate((numbers[:before], middle, numbers[len(numbers) - after :]))
 
@@ -142,33 +137,3 @@ class _Layer(dict[bytes, int]):
     def __missing__(self, name: bytes) -> int:
         number = self[name] = self._layers.take(name)
         return number
-
-
-def changed_span(old: NDArray[Any], new: NDArray[Any]) -> tuple[int, int, int]:
-    """Where two sequences differ: (start, end in the old one, end in the new one).
-
-    Before the start and after the ends they are equal; start equals both ends if they are the same.
-    """
-    return changed_rows((old, new))
-
-
-def changed_rows(*columns: tuple[NDArray[Any], NDArray[Any]]) -> tuple[int, int, int]:
-    """As `changed_span`, for sequences of rows: an old and a new array a column."""
-    old_count, count = len(columns[0][0]), len(columns[0][1])
-    shorter = min(old_count, count)
-    start = min(_first_true(old[:shorter] != new[:shorter]) for old, new in columns)
-    rest = shorter - start
-    if rest:
-        rest = min(
-            _first_true((old[old_count - rest :] != new[count - rest :])[::-1])
-            for old, new in columns
-        )
-    return start, old_count - rest, count - rest
-
-
-def _first_true(values: NDArray[np.bool_]) -> int:
-    """Where the first true value stands; the length if there is none."""
-    if not len(values):
-        return 0
-    first = int(values.argmax())
-    return first if first or values[0] else len(values)

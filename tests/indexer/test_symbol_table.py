@@ -15,7 +15,7 @@ from indexer.facts import FileFacts, packed
 from indexer.native.names import NativeNames
 from indexer.postings import Postings
 from indexer.tables import Tables
-from indexer.vocabulary import LayeredNames, Vocabulary, changed_span
+from indexer.vocabulary import LayeredNames, Vocabulary
 from tests.indexer.made_facts import made_facts
 
 name = st.sampled_from(["a", "b", "ab", "abc", "名", "x", "xa", "b2", "c", "cc"])
@@ -122,19 +122,6 @@ def test_files_that_come_and_go_leave_nothing_behind(monkeypatch: pytest.MonkeyP
     assert tables.symbols.paths_defining("f") == set(last)
     assert tables.chunks.chunk_count == 6 and tables.chunks.chunk_frequency("b") == 6
     assert len(tables.symbols._facts) < 100 and len(tables.chunks._facts) < 10
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 3), max_size=12), st.lists(st.integers(0, 3), max_size=12))
-def test_where_two_sequences_differ(old: list[int], new: list[int]) -> None:
-    start, old_end, new_end = changed_span(np.array(old, int), np.array(new, int))
-    assert 0 <= start <= old_end <= len(old) and start <= new_end <= len(new)
-    assert old[:start] == new[:start] and old[old_end:] == new[new_end:]
-    assert [*old[:start], *new[start:new_end], *old[old_end:]] == new
-    if old == new:
-        assert start == old_end == new_end
-    elif start < min(old_end, new_end):
-        assert old[start] != new[start] and old[old_end - 1] != new[new_end - 1]
 
 
 @settings(max_examples=200, deadline=None)
