@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ class Seen:
     answered: int = 0
     suggestions: int = 0
     slowest: float = 0.0
+    peak_bytes: int = 0  # of the server
+    worker_bytes: int = 0  # of all its workers together, at their largest
 
 
 class Editor:
@@ -122,7 +125,27 @@ class Editor:
             self.ended.set()
 
 
-async def drive(tree: Path, command: list[str], model: bool) -> Seen:
+def children_of(process: int) -> list[int]:
+    """Processes that a process has started; none where the system does not tell."""
+    found: list[int] = []
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):
+            found += map(int, file.read_text().split())
+    return found
+
+
+def memory_of(process: int, what: str) -> int:
+    """Bytes, as the system calls them: VmRSS now, VmHWM at the peak; 0 where it does not tell."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith(what)).split()[1])
+    return 0
+
+
+async def drive(
+    tree: Path, command: list[str], model: bool, index: dict[str, Any] | None = None
+) -> Seen:
+    """Starts the server, lets it index the tree under some settings, and asks meanwhile."""
     seen = Seen()
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 24
@@ -134,7 +157,7 @@ async def drive(tree: Path, command: list[str], model: bool) -> Seen:
         "window": {"workDoneProgress": True},
         "workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}},
     }
-    options: dict[str, Any] = {"index": {"cacheMb": 0}}
+    options: dict[str, Any] = {"index": {"cacheMb": 0} | (index or {})}
     if not model:
         options["engine"] = {"bundle": "/nowhere"}
     await editor.ask(
@@ -167,7 +190,10 @@ async def drive(tree: Path, command: list[str], model: bool) -> Seen:
             seen.answered += answer is not None
             seen.suggestions += bool(answer and answer["items"])
             seen.slowest = max(seen.slowest, time.perf_counter() - began)
+            workers = sum(memory_of(child, "VmRSS") for child in children_of(process.pid))
+            seen.worker_bytes = max(seen.worker_bytes, workers)
             await asyncio.sleep(ASK_EVERY)
+    seen.peak_bytes = memory_of(process.pid, "VmHWM")
     await editor.ask("shutdown", None)
     editor.send(method="exit")
     await process.wait()
@@ -188,6 +214,11 @@ def report(tree: Path, seen: Seen, gaps: list[list[float]], model: bool) -> Iter
         f" inline completions were answered meanwhile, {seen.suggestions} of them with a"
         f" suggestion, the slowest after {seen.slowest:.2f} s.\n"
     )
+    yield from lateness(seen, gaps)
+
+
+def lateness(seen: Seen, gaps: list[list[float]]) -> Iterator[str]:
+    """A table of how late the loop was woken while the index was built."""
     inside = [gap for gap in gaps if seen.index_began <= gap[0] <= seen.index_ended]
     yield "| milliseconds late | wake-ups | p50 | p99 | p99.9 | max | above 10 |"
     yield "|---|---|---|---|---|---|---|"
@@ -207,6 +238,17 @@ def report(tree: Path, seen: Seen, gaps: list[list[float]], model: bool) -> Iter
         )
 
 
+def measured(
+    tree: Path, model: bool, index: dict[str, Any] | None = None
+) -> tuple[Seen, list[list[float]]]:
+    """What the client saw, and what the probe noted, while a server indexed a tree."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "gaps.json")
+        command = [sys.executable, "-m", "benchmarks.index_loop", str(tree), "--probe", str(file)]
+        seen = asyncio.run(drive(tree, command, model, index))
+        return seen, json.loads(file.read_text())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("tree", metavar="TREE", type=Path)
@@ -218,11 +260,7 @@ def main() -> None:
         serve(arguments.probe)
         return
     tree = arguments.tree.resolve()
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "gaps.json")
-        command = [sys.executable, "-m", "benchmarks.index_loop", str(tree), "--probe", str(file)]
-        seen = asyncio.run(drive(tree, command, not arguments.without_model))
-        gaps = json.loads(file.read_text())
+    seen, gaps = measured(tree, not arguments.without_model)
     lines = list(report(tree, seen, gaps, not arguments.without_model))
     print("\n".join(lines))
     if arguments.out:
