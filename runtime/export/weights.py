@@ -20,7 +20,8 @@ from runtime.export.tensors import Tensors
 from runtime.ops.expert_dispatch.pack import PANEL_ROWS, Quantized, pack_down, pack_gate_up
 from runtime.ops.linear.pack import pack, panel_bytes
 
-_ROWS_AT_ONCE = 4096
+_NUMBERS_AT_ONCE = 1 << 19
+_LARGEST_BLOCK = 64
 
 
 class WeightWriter:
@@ -74,56 +75,59 @@ class WeightWriter:
         written one after the other, their inner rows filled up with zeros to whole blocks.
         """
 
-        def gate_up(source: str) -> NDArray[np.uint8]:
-            gate, up = (
-                _more_rows(self._rounded(f"{source}.{part}_proj.weight", scheme, meter), scheme)
+        def gate_up(source: str) -> Iterator[NDArray[np.uint8]]:
+            gates, ups = (
+                self._matrix_parts(f"{source}.{part}_proj.weight", scheme, meter)
                 for part in ("gate", "up")
             )
-            return pack_gate_up(gate, up)
+            for gate, up in zip(gates, ups, strict=True):
+                # Only the last slice can have rows that fill no block.
+                yield pack_gate_up(_more_rows(gate, scheme), _more_rows(up, scheme))
 
-        def down(source: str) -> NDArray[np.uint8]:
-            return pack_down(self._rounded(f"{source}.down_proj.weight", scheme, meter))
+        def down(source: str) -> Iterator[NDArray[np.uint8]]:
+            for part in self._matrix_parts(f"{source}.down_proj.weight", scheme, meter):
+                yield pack_down(part)
 
-        self._write_packed(f"{name}.gate_up", sources, gate_up)
-        self._write_packed(f"{name}.down", sources, down)
+        inner, hidden = self.tensors.shapes[f"{sources[0]}.gate_proj.weight"]
+        inner += -inner % scheme.block
+        self._write_packed(
+            f"{name}.gate_up", sources, gate_up, packed_bytes(2 * inner, hidden, scheme)
+        )
+        self._write_packed(f"{name}.down", sources, down, packed_bytes(hidden, inner, scheme))
 
     def _write_packed(
-        self, name: str, sources: Sequence[str], pack_one: Callable[[str], NDArray[np.uint8]]
+        self,
+        name: str,
+        sources: Sequence[str],
+        pack_one: Callable[[str], Iterator[NDArray[np.uint8]]],
+        size: int,
     ) -> None:
-        first = pack_one(sources[0])
-        shape = (len(sources), first.shape[1])
+        shape = (len(sources), size)
         with self.graph.stream(name, np.dtype(np.uint8), shape, PAGE) as file:
-            file.write(first.data)
-            for source in sources[1:]:
-                file.write(pack_one(source).data)
-
-    def _rounded(self, source: str, scheme: Scheme, meter: ErrorMeter) -> Quantized:
-        """A matrix [1, rows, columns], its columns filled up with zeros to whole blocks."""
-        stored = self._stored(source, scheme)
-        if stored is not None:
-            _count_exact(stored, meter)
-            return stored
-        weight = self.tensors.read(source)
-        missing = -weight.shape[1] % scheme.block
-        if missing:
-            weight = np.pad(weight, ((0, 0), (0, missing)))
-        quantized = self._rounding.round(source, 0, weight, scheme)
-        meter.add(weight, quantized.dequantize()[0])
-        return quantized
+            for source in sources:
+                for part in pack_one(source):
+                    file.write(part.data)
 
     def _matrix_parts(self, source: str, scheme: Scheme, meter: ErrorMeter) -> Iterator[Quantized]:
-        """A matrix in slices of rows: a head is large, and each step would copy all of it."""
+        """A matrix in slices of rows, its columns filled up with zeros to whole blocks.
+
+        A matrix can be large, and each step would copy all of it.
+        """
         stored = self._stored(source, scheme)
         if stored is not None:
-            for part in _slices(stored.values.shape[1]):
+            for part in _slices(*stored.values.shape[1:]):
                 rows = _rows(stored, part)
                 _count_exact(rows, meter)
                 yield rows
             return
         weight = self.tensors.read(source)
-        for part in _slices(len(weight)):
-            quantized = self._rounding.round(source, part.start, weight[part], scheme)
-            meter.add(weight[part], quantized.dequantize()[0])
+        missing = -weight.shape[1] % scheme.block
+        for part in _slices(*weight.shape):
+            rows_in = weight[part]
+            if missing:
+                rows_in = np.pad(rows_in, ((0, 0), (0, missing)))
+            quantized = self._rounding.round(source, part.start, rows_in, scheme)
+            meter.add(rows_in, quantized.dequantize()[0])
             yield quantized
 
     def _table_parts(
@@ -132,13 +136,13 @@ class WeightWriter:
         """Slices of rows, their values as `MatMulNBits` has them, and their scales."""
         stored = self._stored(source, scheme)
         if stored is not None:
-            for part in _slices(stored.values.shape[1]):
+            for part in _slices(*stored.values.shape[1:]):
                 rows = _rows(stored, part)
                 _count_exact(rows, meter)
                 yield part, pack_columns(rows.values[0], scheme.bits, scheme.block), rows.scales[0]
             return
         weight = self.tensors.read(source)
-        for part in _slices(len(weight)):
+        for part in _slices(*weight.shape):
             quantized = quantize_matrix(weight[part], scheme.bits, scheme.block)
             meter.add(weight[part], quantized.dequantize())
             yield part, quantized.values, quantized.scales
@@ -149,10 +153,17 @@ class WeightWriter:
         return self.tensors.read_quantized(source, scheme.bits, scheme.block)
 
 
-def _slices(rows: int) -> list[slice]:
-    return [
-        slice(start, min(start + _ROWS_AT_ONCE, rows)) for start in range(0, rows, _ROWS_AT_ONCE)
-    ]
+def packed_bytes(rows: int, columns: int, scheme: Scheme) -> int:
+    """Return the bytes of a packed matrix of whole panels."""
+    if scheme.bits == 32:
+        return rows * columns * 4
+    return rows // PANEL_ROWS * panel_bytes(columns, scheme.bits, scheme.block)
+
+
+def _slices(rows: int, columns: int) -> list[slice]:
+    """Slices of whole blocks with about as many numbers each, whatever the shape."""
+    at_once = max(1, _NUMBERS_AT_ONCE // columns // _LARGEST_BLOCK) * _LARGEST_BLOCK
+    return [slice(start, min(start + at_once, rows)) for start in range(0, rows, at_once)]
 
 
 def _rows(matrix: Quantized, part: slice) -> Quantized:
@@ -161,7 +172,10 @@ def _rows(matrix: Quantized, part: slice) -> Quantized:
 
 
 def _more_rows(matrix: Quantized, scheme: Scheme) -> Quantized:
-    """A matrix [1, rows, columns] with rows of zeros, as many as fill a block."""
+    """Rows [1, rows, columns] with rows of zeros, as many as fill a block.
+
+    Slices of whole blocks are left as they are.
+    """
     missing = -matrix.values.shape[1] % scheme.block
     if not missing:
         return matrix

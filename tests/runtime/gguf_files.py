@@ -88,7 +88,7 @@ def write_gguf(
     for key, value in (extra or {}).items():
         add = writer.add_string if isinstance(value, str) else writer.add_float32
         add(f"{architecture}.{key}", value)
-    add_tokenizer(writer, tokenizer or tokenizer_definition(), config["vocab_size"])
+    add_tokenizer(writer, tokenizer or tokenizer_definition(("i n",)), config["vocab_size"])
     for name, array in ggml_tensors(tensors).items():
         is_matrix = array.ndim > 1 and "gate_inp" not in name
         if is_matrix and kind != F32:

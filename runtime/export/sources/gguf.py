@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,10 @@ class GgufModel(Source):
 
     def _read(self, name: str) -> NDArray[np.float32]:
         tensor, _ = self._places[name]
-        rows, columns, first, width = self._rows(name)
+        rows, columns, _, _ = self._rows(name)
         values = np.empty((rows, columns), np.float32)
-        at_once = max(1, _SLICE_BYTES // width)
-        for row in range(0, rows, at_once):
-            count = min(at_once, rows - row)
-            raw = tensor.file.read(first + row * width, count * width).reshape(count, width)
-            values[row : row + count] = self._numbers(raw, tensor.kind)
+        for row, raw in self._slices(name):
+            values[row : row + len(raw)] = self._numbers(raw, tensor.kind)
         return values.reshape(self.shapes[name])
 
     def read_quantized(self, name: str, bits: int, block: int) -> Quantized | None:
@@ -74,15 +71,19 @@ class GgufModel(Source):
         kind = self._kinds[tensor.kind]
         if bits not in _GRIDS.get(kind, ()) or block != _BLOCK:
             return None
-        rows, columns, first, width = self._rows(name)
-        raw = tensor.file.read(first, rows * width).reshape(rows, columns // _BLOCK, -1)
-        scales = np.ascontiguousarray(raw[..., :2]).view("<f2")[..., 0]
+        rows, columns, _, _ = self._rows(name)
+        values = np.empty((rows, columns), np.int8)
+        scales = np.empty((rows, columns // _BLOCK), np.float16)
+        for row, raw in self._slices(name):
+            blocks = raw.reshape(len(raw), columns // _BLOCK, -1)
+            part = slice(row, row + len(raw))
+            scales[part] = np.ascontiguousarray(blocks[..., :2]).view("<f2")[..., 0]
+            values[part] = _steps(blocks[..., 2:], kind).reshape(len(raw), columns)
         if not np.isfinite(scales).all():
             raise ExportError(f"{name} in {self.path} holds NaN or infinity: the file is broken")
-        steps = _steps(raw[..., 2:], kind)
-        if steps.min(initial=0) == -128:  # One more than our grid has.
+        if values.min(initial=0) == -128:  # One more than our grid has.
             return None
-        return Quantized(steps.reshape(1, rows, columns), scales[None], bits, block)
+        return Quantized(values[None], scales[None], bits, block)
 
     def tokenizer(self) -> bytes:
         definition = tokenizer_of(self._metadata, str(self.path))
@@ -138,6 +139,15 @@ class GgufModel(Source):
                 shape = (1, *shape)
             self._places[known] = (tensor, part)
             self.shapes[known] = shape
+
+    def _slices(self, name: str) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield the number of a row and the bytes [rows, bytes of a row] from there on."""
+        tensor, _ = self._places[name]
+        rows, _, first, width = self._rows(name)
+        at_once = max(1, _SLICE_BYTES // width)
+        for row in range(0, rows, at_once):
+            count = min(at_once, rows - row)
+            yield row, tensor.file.read(first + row * width, count * width).reshape(count, width)
 
     def _rows(self, name: str) -> tuple[int, int, int, int]:
         """Return rows, columns, place of the first row in the file, and bytes of a row."""
