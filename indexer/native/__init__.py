@@ -88,6 +88,11 @@ class Grammar:
         """
         return bool(self._library.sopilka_grammar_is_local(self.handle))
 
+    @property
+    def is_walked(self) -> bool:
+        """Whether the query is asked about few nodes of a whole tree: see walk.h."""
+        return bool(self._library.sopilka_grammar_is_walked(self.handle))
+
     def parse(self, text: bytes) -> bool:
         """Only parses; whether the text has errors."""
         return bool(self._library.sopilka_parse(self.handle, text, len(text)))
@@ -246,8 +251,11 @@ def load_library() -> ctypes.CDLL:
     signatures: dict[str, tuple[type | None, tuple[object, ...]]] = {
         "sopilka_core_version": (text, ()),
         "sopilka_look": (None, (pointer, ctypes.POINTER(ctypes.c_uint32))),
+        "sopilka_tree_digest": (size, (pointer,)),
+        "sopilka_text_digest": (size, (pointer, text, size)),
         "sopilka_grammar_new": (pointer, (pointer, text, size, text, size, text, size)),
         "sopilka_grammar_is_local": (number, (pointer,)),
+        "sopilka_grammar_is_walked": (number, (pointer,)),
         "sopilka_grammar_free": (None, (pointer,)),
         "sopilka_digest": (size, (text, size)),
         "sopilka_parse": (number, (pointer, text, size)),

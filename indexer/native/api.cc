@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "document.h"
+#include "parse.h"
 
 #if defined(_WIN32)
 #define SOPILKA_EXPORT extern "C" __declspec(dllexport)
@@ -37,36 +38,11 @@ struct Bytes {
 
 enum Status : int32_t { kDone = 0, kSlow = 1, kFailed = 2 };
 
-struct ParserDeleter {
-  void operator()(TSParser* parser) const { ts_parser_delete(parser); }
-};
-struct TreeDeleter {
-  void operator()(TSTree* tree) const { ts_tree_delete(tree); }
-};
-using Tree = std::unique_ptr<TSTree, TreeDeleter>;
-
 const bool arenas_are_used = (use_arenas(), true);
 
 Deadline deadline_in(double seconds) {
   if (seconds <= 0) return {};
   return {used_nanoseconds() + static_cast<uint64_t>(seconds * 1e9)};
-}
-
-Tree parse(const TSLanguage* language, std::string_view text, Deadline deadline) {
-  const std::unique_ptr<TSParser, ParserDeleter> parser(ts_parser_new());
-  if (!ts_parser_set_language(parser.get(), language)) return nullptr;
-  const TSInput input{&text,
-                      [](void* payload, uint32_t offset, TSPoint, uint32_t* size) {
-                        const auto& all = *static_cast<std::string_view*>(payload);
-                        const size_t from = std::min<size_t>(offset, all.size());
-                        *size = static_cast<uint32_t>(all.size() - from);
-                        return all.data() + from;
-                      },
-                      TSInputEncodingUTF8, nullptr};
-  const TSParseOptions options{&deadline, [](TSParseState* state) {
-                                 return static_cast<Deadline*>(state->payload)->has_passed_by_now();
-                               }};
-  return Tree(ts_parser_parse_with_options(parser.get(), nullptr, input, options));
 }
 
 // Packs the columns at once where nobody has to look for secrets first.
@@ -105,6 +81,11 @@ SOPILKA_EXPORT int32_t sopilka_grammar_is_local(const Grammar* grammar) {
   return grammar->rooted_query() != nullptr;
 }
 
+// Whether whole trees are walked, so that the query is asked about few of their nodes.
+SOPILKA_EXPORT int32_t sopilka_grammar_is_walked(const Grammar* grammar) {
+  return grammar->plan() != nullptr;
+}
+
 SOPILKA_EXPORT void sopilka_grammar_free(Grammar* grammar) { delete grammar; }
 
 SOPILKA_EXPORT const char* sopilka_core_version() { return SOPILKA_TREE_SITTER_VERSION; }
@@ -124,14 +105,13 @@ SOPILKA_EXPORT Reading* sopilka_read(const Grammar* grammar, const char* text, u
   try {
     const Deadline deadline = deadline_in(seconds);
     const std::string_view all(text, size);
-    const Arena arena;
+    const Arena arena(grammar->language());
     const TSTree* tree = parse(grammar->language(), all, deadline).release();  // dies with the arena
     *status = deadline.has_passed() ? kSlow : kFailed;
     if (!tree) return nullptr;
     const TSNode root = ts_tree_root_node(tree);
     auto reading = std::make_unique<Reading>(*grammar);
-    if (!read_matches(*grammar, grammar->query(), root, all, nullptr, deadline, &reading->strings,
-                      &reading->tables)) {
+    if (!read_tree(*grammar, tree, all, deadline, &reading->strings, &reading->tables)) {
       *status = kSlow;
       return nullptr;
     }
@@ -158,7 +138,7 @@ SOPILKA_EXPORT uint64_t sopilka_digest(const char* text, uint64_t size) {
 
 // Only parses: what all else is measured against.
 SOPILKA_EXPORT int32_t sopilka_parse(const Grammar* grammar, const char* text, uint64_t size) {
-  const Arena arena;
+  const Arena arena(grammar->language());
   const TSTree* tree = parse(grammar->language(), {text, size}, {}).release();
   return tree ? ts_node_has_error(ts_tree_root_node(tree)) : -1;
 }

@@ -8,6 +8,13 @@
 #include <cstring>
 #include <vector>
 
+// One of those that the core remembers of its lookups; see tree_sitter_parser.cmake.
+struct LookupEntry {
+  uint32_t key;
+  uint16_t value;
+};
+extern "C" void sopilka_remember_lookups(LookupEntry* entries);
+
 namespace sopilka {
 namespace {
 
@@ -16,6 +23,7 @@ constexpr size_t kClass = 16;          // small pieces are reused by size, in st
 constexpr size_t kClasses = 65;        // larger pieces come from the system
 constexpr size_t kBlock = 1 << 20;
 constexpr size_t kKept = 32 << 20;     // bytes that a thread keeps for the next text
+constexpr size_t kLookups = 2048;      // as LOOKUP_ENTRIES of the core
 
 // Two bits of a piece's header.
 enum Holder : uint64_t {
@@ -41,6 +49,8 @@ struct Blocks {
   char* end = nullptr;
   void* free[kClasses] = {};
   Large* large = nullptr;
+  std::vector<LookupEntry> lookups;
+  const TSLanguage* language = nullptr;  // that they are of
 
   ~Blocks() {
     for (const auto& [data, size] : all) std::free(data);
@@ -181,9 +191,17 @@ void* reallocate(void* piece, size_t size) {
 
 }  // namespace
 
-Arena::Arena() { current = &blocks; }
+Arena::Arena(const TSLanguage* language) {
+  current = &blocks;
+  if (blocks.language != language) {
+    blocks.lookups.assign(kLookups, LookupEntry{0, 0});
+    blocks.language = language;
+  }
+  sopilka_remember_lookups(blocks.lookups.data());
+}
 
 Arena::~Arena() {
+  sopilka_remember_lookups(nullptr);
   current = nullptr;
   blocks.forget();
 }

@@ -5,12 +5,15 @@
 // freed piece by piece. Without one the core uses the system's memory.
 #pragma once
 
+#include <tree_sitter/api.h>
+
 namespace sopilka {
 
-// Memory that the core takes on this thread while this lives is gone afterwards. Not nested.
+// Memory that the core takes on this thread while this lives is gone afterwards. Not nested. The
+// core parses with one language meanwhile, and remembers what it looks up in its tables.
 class Arena {
  public:
-  Arena();
+  explicit Arena(const TSLanguage* language);
   ~Arena();
   Arena(const Arena&) = delete;
 };

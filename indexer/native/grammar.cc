@@ -222,6 +222,16 @@ void Query::read_patterns(std::string_view source, const Grammar& grammar) {
   }
 }
 
+WalkPlan* Query::plan_walk() {
+  const std::unique_ptr<bool[]> may_be_plain(new bool[patterns_.size()]);
+  for (size_t number = 0; number < patterns_.size(); ++number) {
+    const Pattern& pattern = patterns_[number];
+    may_be_plain[number] = (pattern.find == Find::kReference || pattern.find == Find::kComment) &&
+                           pattern.predicates.empty();
+  }
+  return sopilka_plan_new(query_, may_be_plain.get());
+}
+
 void Query::read_predicates(uint32_t number, Pattern* pattern) {
   uint32_t count = 0;
   const TSQueryPredicateStep* steps = ts_query_predicates_for_pattern(query_, number, &count);
@@ -305,6 +315,8 @@ Grammar::Grammar(const TSLanguage* language, std::string_view source, std::strin
     : language_(language), source_(source) {
   read_settings(settings);
   query_ = std::make_unique<Query>(language_, source_, *this);
+  others_ = std::make_unique<Query>(language_, source_, *this);
+  plan_.reset(others_->plan_walk());
 }
 
 const Query* Grammar::rooted_query() const {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "chunks.h"
+#include "walk.h"
 
 namespace sopilka {
 
@@ -57,6 +58,8 @@ class Query {
   const TSQuery* get() const { return query_; }
   const Pattern& pattern(uint16_t number) const { return patterns_[number]; }
   const CaptureIds& ids() const { return ids_; }
+  // Leaves to a walk what it can find; null where it can find nothing for this query.
+  WalkPlan* plan_walk();
   // Whether what a part of the tree gives can be asked for alone: every match tells its root.
   bool is_local() const { return local_; }
   bool holds(const TSQueryMatch& match, std::string_view text) const {
@@ -85,6 +88,10 @@ class Grammar {
 
   const TSLanguage* language() const { return language_; }
   const Query& query() const { return *query_; }
+  // How whole trees are walked, with `others` for the nodes that the walk tells of; null: not at
+  // all, and the query is asked about the tree.
+  const WalkPlan* plan() const { return plan_.get(); }
+  const Query& others() const { return *others_; }
   // The query that also captures the root of each match; null if that cannot be had.
   const Query* rooted_query() const;
 
@@ -103,7 +110,11 @@ class Grammar {
 
   const TSLanguage* language_;
   std::string source_;
-  std::unique_ptr<Query> query_;
+  struct PlanDeleter {
+    void operator()(WalkPlan* plan) const { sopilka_plan_free(plan); }
+  };
+  std::unique_ptr<Query> query_, others_;
+  std::unique_ptr<WalkPlan, PlanDeleter> plan_;
   mutable std::once_flag rooted_once_;
   mutable std::unique_ptr<Query> rooted_;
 };

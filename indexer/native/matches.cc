@@ -112,6 +112,13 @@ class Reader {
     }
   }
 
+  // As `read`, for a pattern with one captured node.
+  void read_one(const Pattern& pattern, Range node) {
+    const Range all{0, static_cast<int32_t>(text_.size())};
+    if (pattern.find == Find::kComment) tables_->comments.push_back({{all}, node});
+    else read_reference(all, shown(node), pattern.number);
+  }
+
  private:
   Range root_of(const Captures& captures) const {
     const TSNode* root = ids_.root == CaptureIds::kNone ? nullptr : captures.first(ids_.root);
@@ -238,6 +245,14 @@ struct CursorDeleter {
   void operator()(TSQueryCursor* cursor) const { ts_query_cursor_delete(cursor); }
 };
 
+void read_all(TSQueryCursor* cursor, const Query& query, std::string_view text, Reader* reader) {
+  for (TSQueryMatch match; ts_query_cursor_next_match(cursor, &match);) {
+    const Pattern& pattern = query.pattern(match.pattern_index);
+    if (pattern.find == Find::kNothing || !query.holds(match, text)) continue;
+    reader->read(pattern, Captures(match, text));
+  }
+}
+
 }  // namespace
 
 uint64_t used_nanoseconds() {
@@ -277,12 +292,48 @@ bool read_matches(const Grammar& grammar, const Query& query, TSNode root, std::
                                }};
   ts_query_cursor_exec_with_options(cursor.get(), query.get(), root, &options);
   Reader reader(grammar, query, text, strings, tables);
-  for (TSQueryMatch match; ts_query_cursor_next_match(cursor.get(), &match);) {
-    const Pattern& pattern = query.pattern(match.pattern_index);
-    if (pattern.find == Find::kNothing || !query.holds(match, text)) continue;
-    reader.read(pattern, Captures(match, text));
-  }
+  read_all(cursor.get(), query, text, &reader);
   return !deadline.has_passed();
+}
+
+bool read_tree(const Grammar& grammar, const TSTree* tree, std::string_view text, Deadline deadline,
+               Strings* strings, Tables* tables) {
+  if (!grammar.plan()) {
+    return read_matches(grammar, grammar.query(), ts_tree_root_node(tree), text, nullptr, deadline,
+                        strings, tables);
+  }
+  struct Walk {
+    const Query& others;
+    std::string_view text;
+    Deadline deadline;
+    Reader reader;
+    std::unique_ptr<TSQueryCursor, CursorDeleter> cursor;
+    TSQueryCursorOptions options;
+  };
+  const Query& others = grammar.others();
+  Walk walk{others, text, deadline, Reader(grammar, others, text, strings, tables),
+            std::unique_ptr<TSQueryCursor, CursorDeleter>(ts_query_cursor_new()), {}};
+  ts_query_cursor_set_max_start_depth(walk.cursor.get(), 0);
+  walk.options = {&walk.deadline, [](TSQueryCursorState* state) {
+                    return static_cast<Deadline*>(state->payload)->has_passed_by_now();
+                  }};
+  const WalkEvents events{
+      &walk,
+      [](void* payload, uint16_t pattern, uint32_t start, uint32_t end) {
+        auto* self = static_cast<Walk*>(payload);
+        self->reader.read_one(self->others.pattern(pattern),
+                              {static_cast<int32_t>(start), static_cast<int32_t>(end)});
+      },
+      [](void* payload, TSNode node) {
+        auto* self = static_cast<Walk*>(payload);
+        ts_query_cursor_exec_with_options(self->cursor.get(), self->others.get(), node,
+                                          &self->options);
+        read_all(self->cursor.get(), self->others, self->text, &self->reader);
+        return true;
+      },
+      [](void* payload) { return static_cast<Walk*>(payload)->deadline.has_passed(); },
+  };
+  return sopilka_walk(grammar.plan(), tree, &events) && !deadline.has_passed();
 }
 
 }  // namespace sopilka

@@ -111,4 +111,8 @@ struct Deadline {
 bool read_matches(const Grammar& grammar, const Query& query, TSNode root, std::string_view text,
                   const Range* range, Deadline deadline, Strings* strings, Tables* tables);
 
+// As above, over a whole tree.
+bool read_tree(const Grammar& grammar, const TSTree* tree, std::string_view text, Deadline deadline,
+               Strings* strings, Tables* tables);
+
 }  // namespace sopilka

@@ -33,17 +33,21 @@ if(NOT EXISTS "${source}/tree_sitter/core/lib/src/lib.c")
   message(FATAL_ERROR "TREE_SITTER_SOURCE=${source} holds no tree_sitter/core/lib. Instead: ${help}")
 endif()
 
-# The core is compiled with a few changes to its query cursor; what it finds stays the same.
+# The core is compiled with a few changes for speed; what it makes and finds stays the same.
 set(TREE_SITTER_CORE "${CMAKE_CURRENT_BINARY_DIR}/core")
 file(COPY "${source}/tree_sitter/core/lib/" DESTINATION "${TREE_SITTER_CORE}")
-file(READ "${source}/tree_sitter/core/lib/src/query.c" query)
-function(change before after)
-  string(FIND "${query}" "${before}" place)
+function(edit file before after)
+  set(path "${TREE_SITTER_CORE}/src/${file}")
+  file(READ "${path}" text)
+  string(FIND "${text}" "${before}" place)
   if(place EQUAL -1)
-    message(FATAL_ERROR "query.c of tree-sitter ${TREE_SITTER_VERSION} is not the one expected")
+    message(FATAL_ERROR "${file} of tree-sitter ${TREE_SITTER_VERSION} is not the one expected")
   endif()
-  string(REPLACE "${before}" "${after}" query "${query}")
-  set(query "${query}" PARENT_SCOPE)
+  string(REPLACE "${before}" "${after}" text "${text}")
+  file(WRITE "${path}" "${text}")
+endfunction()
+function(change before after)
+  edit(query.c "${before}" "${after}")
 endfunction()
 
 # A query over a part of a tree loses matches: where the last child of a node is a hidden one outside
@@ -132,4 +136,4 @@ change("  // For every parent symbol in the query, initialize an 'analysis subgr
 
   // For every parent symbol in the query, initialize an 'analysis subgraph'.")
 
-file(WRITE "${TREE_SITTER_CORE}/src/query.c" "${query}")
+include(tree_sitter_parser.cmake)
