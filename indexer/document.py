@@ -40,6 +40,7 @@ class Document:
         self._has_lone_return = _has_lone_return(text)
         self._tree: tree_sitter.Tree | None = None
         self._tree_is_current = False
+        self._readable: tree_sitter.Tree | None = None
         self._parser: tree_sitter.Parser | None = None  # while it is not done with the text
         self._parse_again_at = 0.0
         self._parsed_text = b""  # what it is at work on, from which tree, and the edits since
@@ -82,6 +83,7 @@ class Document:
         if not self._has_lone_return:
             self._has_lone_return = _has_lone_return(new[max(0, start - 1) : start + len(text) + 2])
         self.text = new
+        self._readable = None
         self._tree_is_current = False
         self._parse_again_at = 0.0
         self._facts = None
@@ -109,6 +111,20 @@ class Document:
         elif not self._tree_is_current:
             self._parse_on()
         return self._tree
+
+    @property
+    def readable_tree(self) -> tree_sitter.Tree | None:
+        """The tree of the current text, whose nodes can be asked for their text.
+
+        Those of `tree` cannot after an edit: tree-sitter 0.26.1 reads the text of a tree that was
+        parsed piece by piece through freed memory, and the process ends.
+        """
+        tree = self.tree
+        if tree is None or self.language is None:
+            return None
+        if self._readable is None:
+            self._readable = self.language.parse(self.text, tree)
+        return self._readable
 
     def _parse_on(self) -> None:
         """Parses for a while. A text that is edited meanwhile is parsed to its end all the same:

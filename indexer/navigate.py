@@ -78,7 +78,7 @@ class Navigator:
         facts = self._repository.table.facts(path)
         document = self._document_of(path)
         if document is not None:
-            tree, language = document.tree, document.language
+            tree, language = document.readable_tree, document.language
             facts = facts or document.facts
             if tree is None or language is None or facts is None:
                 return None

@@ -175,6 +175,8 @@ def _types(document: Document, offset: int, function: Symbol | None) -> dict[str
     found: dict[str, str] = {}
     for _, captures in cursor.matches(tree.root_node):
         names, types = captures.get("name"), captures.get("type")
+        if any(_text(document, node) != "new" for node in captures.get("new", ())):
+            continue
         if names and types and low <= names[0].start_byte < offset:
             for name in names:
                 found[_text(document, name)] = _text(document, types[0])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
+from indexer import ByteEdit, Edit, Index, IndexConfig, Open
+from tests.indexer.samples import SAMPLES
 from tests.support.fixture import ROOT, Fixture, index_of, parse
 
 
@@ -276,3 +279,36 @@ def test_unknown_paths_and_files_without_a_grammar_have_no_names() -> None:
         assert index.definitions_at(path, 2) == []
         assert index.references_at(path, 2) == []
         assert index.occurrences_in(path, 2) == []
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_every_question_after_edits(name: str) -> None:
+    """tree-sitter's own text of nodes is unusable after an edit, and ends the process."""
+    text = SAMPLES[name].encode()
+    path = f"{ROOT}/{name}"
+    index = Index(IndexConfig(workers=0), (ROOT,))
+    index.apply(Open(path, None, 1, text))
+    index.symbols(path)
+    words = [match.start() for match in re.finditer(rb"\b[A-Za-z]\w+", text)]
+    for version, place in enumerate(words[:: max(1, len(words) // 8)], 2):
+        index.apply(Edit(path, version, (ByteEdit(place, place, "q"),)))
+        for offset in (place, place + 2, len(text)):
+            index.definitions_at(path, offset)
+            index.occurrences_in(path, offset)
+            index.references_at(path, offset)
+            index.names_in_scope(path, offset)
+            index.unknown_names(path, offset, "x.y")
+            index.context(path, offset, 500)
+            index.syntax_at(path, offset)
+
+
+def test_a_definition_is_found_while_its_use_is_typed() -> None:
+    fixture = parse("class Shop:\n    def price(self, name):\n        return name\n")
+    index = index_of(fixture)
+    index.symbols(fixture.path)
+    typed = "\nshop = Shop()\nshop.price(shop)\n"
+    start = len(fixture.text)
+    for at, key in enumerate(typed):
+        index.apply(Edit(fixture.path, at, (ByteEdit(start + at, start + at, key),)))
+    (target,) = index.definitions_at(fixture.path, start + typed.index("price"))
+    assert fixture.text[target.name_start : target.name_end] == b"price"
