@@ -1,117 +1,224 @@
 """What storing a model's weights and its keys and values in fewer bits costs in quality.
 
     $ python -m benchmarks.quantization CHECKPOINT_DIR --rows heldout.jsonl --holes holes.jsonl \
+        --calibrate train.jsonl --memory table.json --kept FOLDER \
         --out benchmarks/results/quantization
 
-The checkpoint is exported once for each scheme. All of them read the same windows of text: bits per
-byte, divergence from float32 (Kullback-Leibler, nats per token) and how often the likeliest next
-token is the same. They then complete the same holes greedily, alone and with the repository memory
-(setting H of `training.memory_holes`). Differences from float32 are paired; their intervals come
-from a bootstrap over windows. The holes that a scheme gained and lost are counted.
+The checkpoint is exported for each scheme. Each reads the same windows of text: bits per byte,
+divergence from float32 (Kullback-Leibler, nats per token) and how often the likeliest next token
+is the same. Then the engine completes the same holes greedily, many at once, alone and with the
+repository memory (setting H of `training.memory_holes`). FOLDER keeps what was measured: a scheme
+that it has is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import math
 import random
+import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.quantization_report import REFERENCE, Tally, write_report
 from runtime.bundle import Bundle
-from runtime.config import EngineConfig
+from runtime.config import EngineConfig, SamplingParams
+from runtime.engine import Engine
+from runtime.export.calibrate_texts import Calibration
 from runtime.export.decoder import Schemes
 from runtime.export.linear import Scheme
 from runtime.export.write import Options, export_bundle
+from runtime.memory import RepositoryMemory
 from runtime.mixture import MixtureTable
 from runtime.model_runner import OrtModelRunner
 from runtime.prompt_format import PromptFormat
+from runtime.sequence import MemoryScope, Request
 from runtime.tokenizer import Tokenizer
-from training.evaluate_mixture import complete, is_exact
+from training.evaluate_mixture import is_exact
 from training.memory_holes import (
     MAX_NEW_TOKENS,
     ROOM,
+    Hole,
     Model,
-    ModelRows,
+    Repository,
+    Task,
     load_repositories,
     read_holes,
     read_rows,
 )
 
-REFERENCE = "fp32"
+AT_ONCE = 48
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to store the model; `searched` concerns the experts' int4 scales."""
+    """One way to store the model; `grid` is of int4: trained, searched or calibrated.
+
+    `calibrated` rounds the other matrices by the texts too, and so does a calibrated grid.
+    """
 
     name: str
     experts: int
     projections: int
-    embedding: int
+    embedding: int = 8
     block: int = 32
-    searched: bool = False
+    grid: str = "searched"
+    calibrated: bool = False
+    sensitive: tuple[int, ...] = ()
     kv_bits: int = 32
 
     def schemes(self) -> Schemes:
-        def scheme(bits: int) -> Scheme:
-            return Scheme(bits, self.block, searched=self.searched)
+        searched = self.grid != "trained"
+        experts, projections, embedding = (
+            Scheme(bits, self.block, searched)
+            for bits in (self.experts, self.projections, self.embedding)
+        )
+        return Schemes(experts, projections, embedding, self.sensitive)
 
-        return Schemes(scheme(self.experts), scheme(self.projections), scheme(self.embedding))
+    @property
+    def needs_texts(self) -> bool:
+        return self.calibrated or self.grid == "calibrated"
 
 
 VARIANTS = (
     Variant(REFERENCE, 32, 32, 32),
+    Variant("experts int4, trained grid", 4, 8, grid="trained"),
+    Variant("the same, projections calibrated", 4, 8, grid="trained", calibrated=True),
+    Variant("the same, KV int8", 4, 8, grid="trained", calibrated=True, kv_bits=8),
+    Variant("int8", 8, 8),
+    Variant("experts int4, searched scales", 4, 8),
+    Variant("experts int4, calibrated", 4, 8, grid="calibrated"),
+    Variant("the same, last layer's experts int8", 4, 8, grid="calibrated", sensitive=(3,)),
+    Variant("experts int4, calibrated, block 64", 4, 8, block=64, grid="calibrated"),
+    Variant("experts and projections int4, trained grid", 4, 4, grid="trained"),
+    Variant("experts and projections int4, calibrated", 4, 4, grid="calibrated"),
+    Variant("experts int4, searched scales, block 64", 4, 8, block=64),
     Variant("fp32, KV int8", 32, 32, 32, kv_bits=8),
-    Variant("int8", 8, 8, 8),
-    Variant("int8, block 64", 8, 8, 8, block=64),
-    Variant("experts int4, trained grid (ships)", 4, 8, 8),
-    Variant("the same, KV int8", 4, 8, 8, kv_bits=8),
-    Variant("experts int4, searched scales", 4, 8, 8, searched=True),
-    Variant("experts int4, plain grid, block 64", 4, 8, 8, block=64),
-    Variant("experts int4, searched scales, block 64", 4, 8, 8, block=64, searched=True),
-    Variant("experts and projections int4, trained grid", 4, 4, 8),
+    Variant("int8, block 64", 8, 8, block=64),
+    Variant("int8, calibrated", 8, 8, calibrated=True),
 )
 
 
-@dataclass
-class Tally:
-    """What was measured of one variant; the lists have an entry per window or per hole."""
+class Bench:
+    """The texts and holes that every variant gets, and the exported bundles."""
 
-    bytes: int
-    nats: list[float] = field(default_factory=list)
-    divergence: list[float] = field(default_factory=list)
-    agreement: list[float] = field(default_factory=list)
-    tokens: list[int] = field(default_factory=list)
-    exact: dict[str, list[bool]] = field(default_factory=dict)
+    def __init__(self, options: argparse.Namespace, folder: Path) -> None:
+        self._options = options
+        self._folder = folder
+        self._made: dict[tuple[Schemes, bool], Path] = {}
+        self._reference = self.open(VARIANTS[0])
+        model = self._reference
+        self.windows = windows(options.rows, model, options.windows, options.seed)
+        pieces = (model.tokenizer.token_bytes(t) for ids, head in self.windows for t in ids[head:])
+        self.size = sum(map(len, pieces))
+        self.holes = read_holes(options.holes, options.count, options.seed)
+        names = {hole.repo for hole in self.holes}
+        vocab = model.runner.vocab_size
+        self._repositories = load_repositories(options.rows, names, model.tokenizer, vocab)
+        self._table = MixtureTable.from_manifest(json.loads(options.memory.read_bytes()))
+
+    def open(self, variant: Variant) -> Model:
+        """Load a variant's bundle, exported if it is not yet."""
+        bundle = Bundle.open(self._export(variant))
+        tokenizer = Tokenizer.from_file(bundle.tokenizer_path)
+        form = PromptFormat.from_manifest(bundle.prompt_format, tokenizer)
+        runner = OrtModelRunner.load(bundle, self._config(variant))
+        return Model(runner, tokenizer, form)
+
+    def measure(self, variant: Variant) -> Tally:
+        """Let a variant read the texts and fill the holes."""
+        model = self.open(variant)
+        tally = Tally(variant.name, (self._export(variant) / "weights.bin").stat().st_size)
+        for ids, head in self.windows:
+            self._read(model, tally, ids, head)
+        self._fill(model, self._config(variant), tally)
+        model.runner.close()
+        return tally
+
+    def _config(self, variant: Variant) -> EngineConfig:
+        return EngineConfig(
+            threads=self._options.threads,
+            kv_bits=variant.kv_bits,
+            kv_bytes=192 * 1024 * 1024,
+            max_running=16,
+            max_waiting=AT_ONCE,
+        )
+
+    def _export(self, variant: Variant) -> Path:
+        key = (variant.schemes(), variant.needs_texts)
+        if key not in self._made:
+            options, target = self._options, self._folder / str(len(self._made))
+            texts = Calibration(options.calibrate) if variant.needs_texts else None
+            export_bundle(options.checkpoint, target, Options(schemes=key[0]), texts)
+            self._made[key] = target
+        return self._made[key]
+
+    def _read(self, model: Model, tally: Tally, ids: list[int], head: int) -> None:
+        """Let a model read one window beside the reference, and count."""
+        gold = np.array(ids[head:])
+        true, found = (
+            log_softmax(each.run(ids[:-1], len(gold))) for each in (self._reference, model)
+        )
+        tally.nats.append(float(-found[np.arange(len(gold)), gold].sum(dtype=np.float64)))
+        tally.divergence.append(float((np.exp(true) * (true - found)).sum(dtype=np.float64)))
+        tally.agreement.append(int((true.argmax(1) == found.argmax(1)).sum()))
+        tally.tokens.append(len(gold))
+
+    def _fill(self, model: Model, config: EngineConfig, tally: Tally) -> None:
+        exact: dict[tuple[int, str], bool] = {}
+        for memory, batch in self._batches():
+            engine = Engine(
+                model.runner, model.tokenizer, config, memory, self._table, model.form.stop_ids
+            )
+            room = max(ROOM, model.runner.max_context - self._options.prompt)
+            tasks = {index: model.task(self.holes[index], room) for index in batch}
+            for setting in ("alone", "H"):
+                for index, text in complete_all(engine, tasks, setting):
+                    exact[index, setting] = is_exact(text, self.holes[index].target)
+        for index, hole in enumerate(self.holes):
+            for setting in ("alone", "H"):
+                name = f"{hole.kind} {setting}"
+                tally.exact.setdefault(name, []).append(exact[index, setting])
+
+    def _batches(self) -> Iterator[tuple[RepositoryMemory, list[int]]]:
+        """Holes for which the memory may know the same files, and that memory."""
+        groups: dict[tuple[str, frozenset[str]], list[int]] = defaultdict(list)
+        for index, hole in enumerate(self.holes):
+            twins = frozenset(self._repository(hole).twins(hole.path))
+            groups[hole.repo, twins].append(index)
+        for members in groups.values():
+            first = self.holes[members[0]]
+            memory = self._repository(first).memory("H", first.path)
+            for start in range(0, len(members), AT_ONCE):
+                yield memory, members[start : start + AT_ONCE]
+
+    def _repository(self, hole: Hole) -> Repository:
+        return self._repositories[hole.repo]
 
 
-def open_model(path: Path, variant: Variant) -> Model:
-    """Load a bundle on one thread with the variant's width of keys and values."""
-    bundle = Bundle.open(path)
-    tokenizer = Tokenizer.from_file(bundle.tokenizer_path)
-    form = PromptFormat.from_manifest(bundle.prompt_format, tokenizer)
-    config = EngineConfig(threads=1, kv_bits=variant.kv_bits, kv_bytes=32 * 1024 * 1024)
-    return Model(OrtModelRunner.load(bundle, config), tokenizer, form)
+def complete_all(engine: Engine, tasks: dict[int, Task], setting: str) -> Iterator[tuple[int, str]]:
+    """Complete the rest of the line of several tasks side by side."""
+    ids = {engine.add(request_of(task, setting)): index for index, task in tasks.items()}
+    while engine.has_work:
+        engine.step()
+    for sequence, index in ids.items():
+        yield index, engine.result(sequence).text
 
 
-def export_all(checkpoint: Path, folder: Path) -> dict[Variant, Path]:
-    """Export each distinct set of schemes once."""
-    made: dict[Schemes, Path] = {}
-    for variant in VARIANTS:
-        schemes = variant.schemes()
-        if schemes not in made:
-            made[schemes] = folder / str(len(made))
-            export_bundle(checkpoint, made[schemes], Options(schemes=schemes))
-    return {variant: made[variant.schemes()] for variant in VARIANTS}
+def request_of(task: Task, setting: str) -> Request:
+    scope = MemoryScope(task.hole.path, task.before, task.after) if setting == "H" else None
+    sampling = SamplingParams(max_tokens=MAX_NEW_TOKENS, stop=("\n",))
+    return Request(tuple(task.prompt), sampling, scope=scope)
 
 
 def windows(rows: Path, model: Model, count: int, seed: int) -> list[tuple[list[int], int]]:
@@ -132,106 +239,26 @@ def windows(rows: Path, model: Model, count: int, seed: int) -> list[tuple[list[
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    top = logits.max(axis=1, keepdims=True)
-    shifted = logits - top
+    shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def read_text(
-    models: dict[Variant, Model], tallies: dict[str, Tally], ids: list[int], head: int
-) -> None:
-    """Let every model read one window, the reference first, and count."""
-    reference = np.empty(0, np.float32)
-    gold = np.array(ids[head:])
-    for variant, model in models.items():
-        logs = log_softmax(model.run(ids[:-1], len(gold)))
-        if variant.name == REFERENCE:
-            reference = logs
-        tally = tallies[variant.name]
-        tally.nats.append(float(-logs[np.arange(len(gold)), gold].sum(dtype=np.float64)))
-        gap = (np.exp(reference) * (reference - logs)).sum(dtype=np.float64)
-        tally.divergence.append(float(gap))
-        tally.agreement.append(float((logs.argmax(1) == reference.argmax(1)).sum()))
-        tally.tokens.append(len(gold))
-
-
-def fill_holes(
-    models: dict[Variant, Model], tallies: dict[str, Tally], options: argparse.Namespace
-) -> None:
-    """Let every model complete the same holes, until they or the minutes are used up."""
-    holes = read_holes(options.holes, options.count, options.seed)
-    first = next(iter(models.values()))
-    vocab = first.runner.vocab_size
-    names = {hole.repo for hole in holes}
-    repositories = load_repositories(options.rows, names, first.tokenizer, vocab)
-    entry = json.loads(options.memory.read_text(encoding="utf-8")) if options.memory else None
-    table = MixtureTable.from_manifest(entry)
-    random.Random(options.seed).shuffle(holes)
-    end = time.monotonic() + options.seconds
-    for hole in holes:
-        if time.monotonic() > end:
-            break
-        for variant, model in models.items():
-            task = model.task(hole, ROOM)
-            rows = ModelRows(model, task)
-            room = max(MAX_NEW_TOKENS, len(task.gold))
-            matcher = repositories[hole.repo].matcher(task, "H", room)
-            for name, memory in (("alone", None), ("H", matcher)):
-                done = complete(rows, memory, table, model.tokenizer)
-                exact = tallies[variant.name].exact.setdefault(f"{hole.kind} {name}", [])
-                exact.append(is_exact(done.text, hole.target))
-
-
-def interval(differences: NDArray[np.float64], scale: float) -> tuple[float, float]:
-    """A 95 % interval of the sum of differences, from a bootstrap over windows."""
-    rng = np.random.default_rng(0)
-    draws = rng.integers(0, len(differences), (2000, len(differences)))
-    low, high = np.percentile(differences[draws].sum(axis=1) * scale, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def table_of(tallies: dict[str, Tally], size: int) -> list[dict[str, Any]]:
-    """The rows of the report; `size` is the UTF-8 bytes of the text that was scored."""
-    base = tallies[REFERENCE]
-    scale = 1 / math.log(2) / size
-    rows = []
-    for name, tally in tallies.items():
-        change = np.array(tally.nats) - np.array(base.nats)
-        low, high = interval(change, scale)
-        tokens = sum(tally.tokens)
-        row: dict[str, Any] = {
-            "scheme": name,
-            "weights, MB": round(tally.bytes / 1e6, 2),
-            "bits/byte": round(sum(tally.nats) * scale, 4),
-            "against fp32": f"{change.sum() * scale:+.4f} ({low:+.4f} to {high:+.4f})",
-            "KL, nats/token": round(sum(tally.divergence) / tokens, 5),
-            "same next token, %": round(100 * sum(tally.agreement) / tokens, 2),
-        }
-        for kind, exact in sorted(tally.exact.items()):
-            gained = sum(new and not old for new, old in zip(exact, base.exact[kind], strict=True))
-            lost = sum(old and not new for new, old in zip(exact, base.exact[kind], strict=True))
-            row[f"exact, {kind} (n = {len(exact)})"] = (
-                f"{100 * sum(exact) / len(exact):.1f} % (+{gained} -{lost})"
-            )
-        rows.append(row)
-    return rows
-
-
-def markdown(rows: list[dict[str, Any]], tokens: int, size: int) -> str:
-    names = list(rows[0])
-    lines = [
-        "# What fewer bits cost the default model",
-        "",
-        f"Made by `python -m benchmarks.quantization` on held-out repositories: {tokens} tokens "
-        f"({size} bytes) at the beginnings of files; holes as in `mixture.md`, greedy.",
-        "Intervals are 95 %, paired with fp32, over windows; +N -M counts the holes gained and "
-        "lost against fp32.",
-        "",
-        "| " + " | ".join(names) + " |",
-        "|" + " --- |" * len(names),
-    ]
-    lines += ["| " + " | ".join(str(row[name]) for name in names) + " |" for row in rows]
-    return "\n".join(lines) + "\n"
+def measure_all(options: argparse.Namespace) -> tuple[list[Tally], int]:
+    """Measure what is not kept yet; return all, and the bytes of the text that was read."""
+    options.kept.mkdir(parents=True, exist_ok=True)
+    tallies = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options, Path(folder))
+        for variant in VARIANTS:
+            kept = options.kept / f"{variant.name}.json"
+            if not kept.exists():
+                began = time.monotonic(), time.process_time()
+                text = json.dumps(asdict(bench.measure(variant)))
+                kept.write_text(text, encoding="utf-8")
+                wall, cpu = time.monotonic() - began[0], time.process_time() - began[1]
+                print(f"{variant.name}: {wall:.0f} s, {cpu:.0f} s of CPU", flush=True)
+            tallies.append(Tally(**json.loads(kept.read_text(encoding="utf-8"))))
+        return tallies, bench.size
 
 
 def main() -> None:
@@ -239,35 +266,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--rows", type=Path, required=True, help="the repositories' files")
-    parser.add_argument("--holes", type=Path, required=True)
-    parser.add_argument("--memory", type=Path, help="a JSON file: the mixture table")
+    parser.add_argument("--holes", type=Path, required=True, help="made by training.holes")
+    parser.add_argument("--calibrate", type=Path, required=True, help="texts, as in an export")
+    parser.add_argument("--memory", type=Path, required=True, help="a JSON file: the mixture table")
+    parser.add_argument("--kept", type=Path, required=True, help="a folder for what was measured")
     parser.add_argument("--out", type=Path, required=True, help="without its ending")
     parser.add_argument("--windows", type=int, default=140)
-    parser.add_argument("--count", type=int, default=840, help="holes of both kinds together")
-    parser.add_argument("--seconds", type=float, default=math.inf, help="for holes, at most")
+    parser.add_argument("--count", type=int, default=1120, help="holes of both kinds together")
+    parser.add_argument("--prompt", type=int, default=512, help="tokens of a prompt at most")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        paths = export_all(options.checkpoint, Path(folder))
-        models = {variant: open_model(path, variant) for variant, path in paths.items()}
-        tallies = {
-            variant.name: Tally((path / "weights.bin").stat().st_size)
-            for variant, path in paths.items()
-        }
-        first = next(iter(models.values()))
-        size = 0
-        for ids, head in windows(options.rows, first, options.windows, options.seed):
-            read_text(models, tallies, ids, head)
-            size += sum(len(first.tokenizer.token_bytes(token)) for token in ids[head:])
-        fill_holes(models, tallies, options)
-    rows = table_of(tallies, size)
-    text = markdown(rows, sum(tallies[REFERENCE].tokens), size)
-    options.out.with_suffix(".md").write_text(text, encoding="utf-8")
-    with options.out.with_suffix(".csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    print(text)
+    tallies, size = measure_all(options)
+    print(write_report(options.out, tallies, size))
 
 
 if __name__ == "__main__":

@@ -121,11 +121,15 @@ class Repository:
             if other != path and len(own & lines) > TWIN_SHARE * min(len(own), len(lines))
         }
 
+    def memory(self, setting: str, path: str) -> RepositoryMemory:
+        """Return what may be known while `path` is open; the next call changes it."""
+        self._hide(self.twins(path))
+        return self._memories[setting]
+
     def matcher(self, task: Task, setting: str, room: int) -> Matcher:
         """Return the matches at the cursor of a task."""
-        self._hide(self.twins(task.hole.path))
         after = () if setting == "A" else task.after
-        memory = self._memories[setting]
+        memory = self.memory(setting, task.hole.path)
         return memory.matcher(task.hole.path, task.before, after, room)
 
     def _memory(self, vocab: int, paths: Iterable[str]) -> RepositoryMemory:

@@ -102,10 +102,12 @@ class CalibratedRounding:
             for part, heads in (("q", query), ("k", key), ("v", value)):
                 heads += self._tensors.read(f"{name}.{part}_proj.bias")
         norms = [self._read(f"{name}.{part}_norm") for part in "qk" if config.use_qk_norm]
-        read = np.empty_like(query)
+        del inputs  # These are large.
+        read = query
         for begin, end in self._bounds:
             text = slice(begin, end)
             read[text] = attend(query[text], key[text], value[text], norms, config)
+        del key, value
         self._x += read @ self._matrix(f"{name}.o_proj", scheme, _curvature(read, scheme)).T
 
     def _feed_forward(self, name: str) -> None:
