@@ -15,7 +15,7 @@ from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol
 from lsp_server.about import server_version
-from lsp_server.handlers import completion, copilot, lifecycle, navigation, status, sync
+from lsp_server.handlers import completion, copilot, lifecycle, navigation, next_edit, status, sync
 from lsp_server.handlers.connection import Connection
 from lsp_server.protocol import CopilotProtocol, describe, make_converter
 from lsp_server.session import Session
@@ -58,7 +58,7 @@ ROUTES = (
     Route(protocol.EXPLAIN, completion.explain),
     Route(protocol.STATUS, status.status),
     Route(protocol.SET_KEY, lifecycle.set_key),
-    *(Route(method, handler) for method, handler in copilot.METHODS.items()),
+    *(Route(*each) for each in (*copilot.METHODS.items(), *next_edit.METHODS.items())),
 )
 # Only for clients without inline completion: others would show every suggestion twice.
 FALLBACK = Route(

@@ -19,6 +19,7 @@ from lsp_server import background
 from lsp_server.cache import store_folder
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
+from lsp_server.features.edit_history import EditHistory
 from lsp_server.features.model import Model
 from lsp_server.features.pace import Pace
 from lsp_server.features.recent import RecentEdits
@@ -108,6 +109,7 @@ class Session:
     suggestions: Suggestions = field(default_factory=Suggestions)
     recent: RecentEdits = field(default_factory=RecentEdits)
     typing: Typing = field(default_factory=Typing)
+    edits: EditHistory = field(default_factory=EditHistory)
     pace: Pace = field(default_factory=Pace)
     remote: RemoteAccess = field(default_factory=RemoteAccess)
     jobs: Jobs = field(init=False)
@@ -254,10 +256,12 @@ class Session:
         inserted = [to_bytes(edit.text) for edit in edits]
         accepted = any(map(self.state(path).shown.is_accepted, inserted))
         self.typing.note(path, before, after, edits, accepted, now)
+        self.edits.note(path, before, edits)
         self.pace.key(now)
 
     def closed(self, path: str) -> None:
         self.edited(path)
+        self.edits.forget(path)
         state = self.documents.pop(path, None)
         if state is not None and state.ahead is not None:
             state.ahead.cancel()

@@ -263,8 +263,16 @@ class NavigationSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NextEditSettings:
+    enable: bool = setting(
+        True, "Say where to edit next after a rename, a new parameter or a repeated edit."
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     completion: CompletionSettings = CompletionSettings()
+    next_edit: NextEditSettings = NextEditSettings()
     index: IndexSettings = IndexSettings()
     context: ContextSettings = ContextSettings()
     memory: MemorySettings = MemorySettings()
@@ -338,7 +346,7 @@ class Spec:
     @property
     def key(self) -> str:
         """The name below the section, as editors write it: `completion.maxTokens`."""
-        return f"{self.group}.{camel_case(self.name)}"
+        return f"{camel_case(self.group)}.{camel_case(self.name)}"
 
     def value_in(self, settings: Settings) -> Any:
         return getattr(getattr(settings, self.group), self.name)

@@ -29,16 +29,16 @@ def panel_completion(connection: Connection, params: Any) -> Any:
 
     With a `partialResultToken` they are streamed and the answer holds none of them again.
     """
-    sent = _object(params)
+    sent = json_object(params)
     token = sent.get("partialResultToken")
-    asked = _asked(connection, _object(sent.get("textDocument")), sent.get("position"))
+    asked = asked_at(connection, json_object(sent.get("textDocument")), sent.get("position"))
     if asked is None:
         return {"items": []}
     lines = asked.lines
 
     def render(found: Sequence[tuple[Completion, str]]) -> dict[str, Any]:
         items = [
-            _as_json(connection, inline_item(*one, lines, connection.encoding)) for one in found
+            json_of(connection, inline_item(*one, lines, connection.encoding)) for one in found
         ]
         if token is None:
             return {"items": items}
@@ -64,8 +64,8 @@ def get_completions_cycling(connection: Connection, params: Any) -> Any:
 
 
 def _legacy(connection: Connection, params: Any, automatic: bool) -> Any:
-    document = _object(_object(params).get("doc"))
-    asked = _asked(connection, document, document.get("position"))
+    document = json_object(json_object(params).get("doc"))
+    asked = asked_at(connection, document, document.get("position"))
     nothing: dict[str, Any] = {"completions": []}
     if asked is None:
         return nothing
@@ -85,7 +85,7 @@ def _legacy(connection: Connection, params: Any, automatic: bool) -> Any:
             "uuid": identifier,
             "text": line + completion.text,
             "displayText": completion.text,
-            "range": _as_json(connection, place),
+            "range": json_of(connection, place),
             "position": document["position"],
             "docVersion": ask.version,
         }
@@ -104,12 +104,12 @@ class Asked:
     lines: LineIndex
 
 
-def _asked(connection: Connection, document: dict[str, Any], position: Any) -> Asked | None:
+def asked_at(connection: Connection, document: dict[str, Any], position: Any) -> Asked | None:
     """The place; None if it is of another version, or of no document that is open.
 
     Raises InvalidParams where the parameters do not have the form.
     """
-    uri, version, place = document.get("uri"), document.get("version"), _object(position)
+    uri, version, place = document.get("uri"), document.get("version"), json_object(position)
     line, character = (_count(place.get(name)) for name in ("line", "character"))
     if not isinstance(uri, str) or line is None or character is None:
         raise invalid_params("a document with a uri, and a position, are needed")
@@ -122,7 +122,7 @@ def _asked(connection: Connection, document: dict[str, Any], position: Any) -> A
 
 
 def did_show(connection: Connection, params: Any) -> None:
-    """`textDocument/didShowCompletion {item}`, `notifyShown {uuid}`."""
+    """`textDocument/didShowCompletion {item}`, the same of an inline edit, `notifyShown {uuid}`."""
     connection.session.suggestions.note("seen", _identifier(params))
 
 
@@ -142,7 +142,7 @@ def notify_accepted(connection: Connection, params: Any) -> str:
 
 def notify_rejected(connection: Connection, params: Any) -> str:
     """`notifyRejected {uuids}`."""
-    listed = _object(params).get("uuids")
+    listed = json_object(params).get("uuids")
     for identifier in listed if isinstance(listed, list) else ():
         connection.session.suggestions.note("rejected", str(identifier))
     return "OK"
@@ -155,7 +155,7 @@ def notify_shown(connection: Connection, params: Any) -> str:
 
 def did_focus(connection: Connection, params: Any) -> None:
     """`textDocument/didFocus {textDocument?}`: the document that has the keyboard, if any."""
-    uri = _object(_object(params).get("textDocument")).get("uri")
+    uri = json_object(json_object(params).get("textDocument")).get("uri")
     if isinstance(uri, str):
         connection.session.focused(path_of(uri))
 
@@ -186,15 +186,15 @@ def set_editor_info(connection: Connection, params: Any) -> str:
 
 def _identifier(params: Any) -> str:
     """The suggestion's id: the argument of the item's command, or `uuid` in the older form."""
-    sent = _object(params)
-    command = _object(_object(sent.get("item")).get("command"))
+    sent = json_object(params)
+    command = json_object(json_object(sent.get("item")).get("command"))
     arguments = command.get("arguments")
     if isinstance(arguments, list) and arguments:
         return str(arguments[0])
     return str(sent.get("uuid", ""))
 
 
-def _object(value: Any) -> dict[str, Any]:
+def json_object(value: Any) -> dict[str, Any]:
     """A JSON object as pygls hands it over; anything else counts as an empty one."""
     found = plain(value)
     if not isinstance(found, dict) and hasattr(value, "__dict__"):
@@ -207,7 +207,7 @@ def _count(value: Any) -> int | None:
     return value if is_count else None
 
 
-def _as_json(connection: Connection, value: Any) -> Any:
+def json_of(connection: Connection, value: Any) -> Any:
     return connection.protocol._converter.unstructure(value)
 
 
@@ -228,5 +228,6 @@ METHODS: dict[str, Handler] = {
     "setEditorInfo": set_editor_info,
     "textDocument/didShowCompletion": did_show,
     "textDocument/didPartiallyAcceptCompletion": did_partially_accept,
+    "textDocument/didShowInlineEdit": did_show,
     "textDocument/didFocus": did_focus,
 }

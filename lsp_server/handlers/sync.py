@@ -65,6 +65,7 @@ def did_change(connection: Connection, params: types.DidChangeTextDocumentParams
         session.index.apply(Replace(path, version, changes[whole].text))
         session.recent.forget(path)
         session.typing.forget(path)
+        session.edits.forget(path)
         changes = changes[whole + 1 :]
     edits = edits_of(document.line_index, changes, connection.encoding)
     before = document.text

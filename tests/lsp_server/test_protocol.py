@@ -10,7 +10,7 @@ import attrs
 from lsp_server import protocol
 from lsp_server.features.completion import Receipt
 from lsp_server.features.prompt import Span
-from lsp_server.handlers import copilot
+from lsp_server.handlers import copilot, next_edit
 from lsp_server.receipt import receipt_fields
 from runtime import Usage
 
@@ -22,7 +22,7 @@ def test_every_method_and_field_of_ours_is_documented() -> None:
     names += [field.name for field in attrs.fields(protocol.DidChangeStatusParams)]
     names += [field.name for field in (*fields(Span), *fields(Usage))]
     names += [name for name in receipt_fields(Receipt("m")) if name != "filtered"]
-    names += copilot.METHODS
+    names += [*copilot.METHODS, *next_edit.METHODS]
     missing = [name for name in names if f"`{name}`" not in DOCS and f"`{name}` " not in DOCS]
     assert not missing
 
