@@ -187,12 +187,23 @@ class RandomWriter(WeightWriter):
     def experts(self, name: str, sources: Sequence[str], scheme: Scheme, meter: ErrorMeter) -> None:
         inner, hidden = self.tensors.shapes[f"{sources[0]}.gate_proj.weight"]
         inner = -(-inner // scheme.block) * scheme.block
+        rows = {"gate_up": min(inner, REPEATED_ROWS), "down": min(hidden, REPEATED_ROWS)}
         gate, up, down = (
             quantize(self.tensors.matrix(*shape)[None], scheme.bits, scheme.block)
-            for shape in ((inner, hidden), (inner, hidden), (hidden, inner))
+            for shape in (
+                (rows["gate_up"], hidden),
+                (rows["gate_up"], hidden),
+                (rows["down"], inner),
+            )
         )
-        for part, packed in (("gate_up", pack_gate_up(gate, up)), ("down", pack_down(down))):
-            self._repeat(f"{name}.{part}", packed, (len(sources), packed.shape[1]))
+        for part, packed, all_rows in (
+            ("gate_up", pack_gate_up(gate, up), inner),
+            ("down", pack_down(down), hidden),
+        ):
+            # A few rows lie side by side, whatever the part, so they too can be repeated.
+            width = packed.shape[1] // rows[part] * all_rows
+            whole = np.resize(packed, (1, width))
+            self._repeat(f"{name}.{part}", whole, (len(sources), width))
 
     def _repeat(self, name: str, piece: NDArray[np.generic], shape: tuple[int, ...]) -> None:
         """Write a tensor that is a piece again and again along its first axis."""
