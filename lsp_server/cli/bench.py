@@ -204,7 +204,7 @@ class Bench:
         return _spread(rates)
 
     def _random(self, count: int) -> tuple[int, ...]:
-        return tuple(self.rng.integers(0, self.engine.runner.vocab_size, count).tolist())
+        return tuple(self.rng.integers(0, self.engine.vocab_size, count).tolist())
 
 
 def memory_bytes() -> dict[str, int]:

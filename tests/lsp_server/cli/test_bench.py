@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from benchmarks.random_bundle import make
 from lsp_server.__main__ import main
+from runtime.bundle import TOKENIZER, default_bundle_path
+from runtime.export.write import Options
+from runtime.tokenizer import Tokenizer
 from tests.runtime.fixture_bundles import bundle_of
+from tests.runtime.test_random_bundle import TINY
 
 
 def test_everything_is_measured_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,6 +32,18 @@ def test_everything_is_measured_as_json(capsys: pytest.CaptureFixture[str]) -> N
     keys = found["keystroke_tokens"]
     # A key costs at least the token before the next one, and all keys fewer than the whole prompt.
     assert 1 <= keys["p50"] <= keys["p95"] <= keys["largest"] <= 126
+
+
+def test_a_model_with_more_rows_than_tokens(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """As published models have them: a random token must be one of the tokenizer's."""
+    vocab = Tokenizer.from_file(default_bundle_path() / TOKENIZER).vocab_size
+    config = replace(TINY, vocab_size=4 * vocab)
+    make(tmp_path / "bundle", config, Options(name="padded"))
+    arguments = ["--bundle", str(tmp_path / "bundle"), "--rounds", "1", "--tokens", "2"]
+    assert main(["bench", *arguments]) == 0
+    assert "padded" in capsys.readouterr().out
 
 
 def test_for_people(capsys: pytest.CaptureFixture[str]) -> None:
