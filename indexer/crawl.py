@@ -72,6 +72,9 @@ class Crawler:
             # Rules of its own: another thread may use its own meanwhile, and ignore files change.
             rules = Rules(self._rules.roots, self._rules.config)
             crawl = Crawl(self._shared, rules, cancelled, changed)
+            if newest := crawl.take_newest():
+                with self._reading:
+                    yield from Crawl(self._shared, rules, cancelled, newest).run()
             with self._reading if crawl.is_small else self._walking:
                 yield from crawl.run()
         finally:
@@ -194,10 +197,25 @@ class Crawl:
         is_little = not self._starts and self._waiting_bytes < INLINE_BYTES
         self.is_small = changed is not None and is_little and is_safe
 
+    def take_newest(self) -> tuple[str, ...]:
+        """Of many changed files the last ones, as many as can be read at once: somebody may have
+        saved one while a branch was checked out. They do not belong to this crawl any more."""
+        newest: list[str] = []
+        size = 0
+        while not (self._is_whole or self.is_small) and self._waiting:
+            size += self._waiting[0].size
+            if size >= INLINE_BYTES or self._waiting[0].path in self._shared.given_up:
+                break
+            newest.append(self._waiting[0].path)
+            self._waiting_bytes -= self._waiting.popleft().size
+        self._found -= len(newest)
+        return tuple(newest)
+
     def _sort_out(self, changed: tuple[str, ...]) -> None:
-        """Changed paths are files, folders, or there no more."""
+        """Changed paths are files, the last changed first, folders, or there no more."""
         folders: list[str] = []
         vanished: list[str] = []
+        files: list[tuple[int, str, int, int]] = []
         for path in dict.fromkeys(changed):
             if not self._rules.folder_verdict(parent_of(path)).allowed:
                 continue
@@ -209,8 +227,10 @@ class Crawl:
             if stat.S_ISDIR(status.st_mode):
                 (folders if self._rules.folder_verdict(path).allowed else vanished).append(path)
             elif language_of(name_of(path)) is not None:
-                self._found += 1
-                self._wait_for(path, status.st_size, state_of(status))
+                files.append((-status.st_mtime_ns, path, status.st_size, state_of(status)))
+        for _, path, size, state in sorted(files):
+            self._wait_for(path, size, state)
+        self._found = len(files)
         self._starts, self._vanished = tuple(folders), tuple(vanished)
 
     def run(self) -> Iterator[Batch]:

@@ -18,10 +18,13 @@ from indexer.files import name_of, parent_of
 from indexer.ignore import IGNORE_FILES, Rules
 from indexer.language import language_of
 
-FIRST_PAUSE, LONGEST_PAUSE, LONGEST_SECONDS = 0.002, 0.25, 2.0
-"""How long a group waits for more: a single save is told at once, a storm in few large groups."""
-SETTLED_SECONDS = 1.0
-"""After so long without a change the next one is told at once again."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.002, 0.25
+"""Seconds without a change after which a group is told: a single save is told at once, a storm in
+few large groups."""
+PATIENCE, LONGEST_SECONDS = 25, 2.0
+"""A group is told after so many pauses even if changes go on, and after so many seconds."""
+FEW = 20
+"""Up to so many changed paths are no storm."""
 BURST = 20_000
 """With more changed paths than this it is cheaper to look at everything."""
 POLL_SECONDS, POLL_SECONDS_A_FOLDER = 30.0, 0.005
@@ -119,6 +122,7 @@ class Watcher:
 
     def _tell(self) -> None:
         pause, polled = FIRST_PAUSE, time.monotonic()
+        last = 0.0  # when the group before ended
         while True:
             with self._condition:
                 while not (self._stopped or self._changed or self._is_all):
@@ -127,28 +131,26 @@ class Watcher:
                         self._first = self._last = time.monotonic()
                         break
                     self._condition.wait(min(1.0, self.poll_seconds) if self.unwatched else None)
+                if self._first - last > LONGEST_PAUSE:
+                    pause = FIRST_PAUSE
                 while not self._stopped and (wait := self._time_left(pause)) > 0:
                     self._condition.wait(wait)
                 if self._stopped:
                     return
                 changed = None if self._is_all else tuple(sorted(self._changed))
                 self._changed, self._is_all = set(), False
-                told = time.monotonic()
+                last = self._last
             if changed is None:
-                polled = told
+                polled = time.monotonic()
             self._on_change(changed)
-            with self._condition:
-                self._condition.wait_for(
-                    lambda: self._stopped or self._changed or self._is_all,
-                    max(0.0, told + SETTLED_SECONDS - time.monotonic()),
-                )
-                is_settled = not (self._changed or self._is_all)
-            pause = FIRST_PAUSE if is_settled else min(LONGEST_PAUSE, 5 * pause)
+            is_storm = changed is None or len(changed) > FEW
+            pause = min(LONGEST_PAUSE, 5 * pause) if is_storm else FIRST_PAUSE
 
     def _time_left(self, pause: float) -> float:
         """Seconds until the events count as a group: a quiet moment, but not for ever."""
         now = time.monotonic()
-        return min(self._last + pause, self._first + LONGEST_SECONDS) - now
+        longest = min(LONGEST_SECONDS, PATIENCE * pause)
+        return min(self._last + pause, self._first + longest) - now
 
 
 def best_source(rules: Rules, note: Note) -> Source:

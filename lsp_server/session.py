@@ -381,7 +381,7 @@ def index_config(settings: IndexSettings) -> IndexConfig:
 
 
 def new_index(settings: IndexSettings, roots: tuple[str, ...]) -> Index:
-    return Index(index_config(settings), roots)
+    return Index(index_config(settings), roots, background.beside)
 
 
 def new_crawler(settings: IndexSettings, roots: tuple[str, ...]) -> Crawler:

@@ -246,3 +246,23 @@ def test_what_waits_when_the_index_is_full_is_not_read(
     (tmp_path / "new.py").write_text("def new(): pass\n")
     changes = [change for batch in crawler.crawl() for change in batch.changes]
     assert {change.path for change in changes} >= kept
+
+
+def test_of_many_changed_files_the_last_saved_is_read_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.crawl.INLINE_BYTES", 100)
+    for number in range(40):
+        (tmp_path / f"m{number:02}.py").write_text(f"def f{number}(): return g{number}()\n")
+        os.utime(tmp_path / f"m{number:02}.py", (10**9, 10**9 + number))
+    index = Index(IndexConfig(workers=0), (str(tmp_path),))
+    crawler = Crawler(index.rules)
+    apply(index, crawler.crawl())
+    for number in range(40):
+        (tmp_path / f"m{number:02}.py").write_text(f"def now{number}(): return g{number}()\n")
+        os.utime(tmp_path / f"m{number:02}.py", (10**9, 2 * 10**9 - abs(number - 7)))
+    (tmp_path / "m39.py").unlink()
+    paths = [str(path) for path in (*tmp_path.glob("*.py"), tmp_path / "m39.py")]
+    told = [change.path for batch in crawler.crawl(paths) for change in batch.changes]
+    assert told[0].endswith("m07.py") and told.index(f"{tmp_path}/m08.py") <= 2
+    assert sorted(told) == sorted(paths)  # each once
