@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, Kind, Role, Symbol
-from indexer.files import closeness
+from indexer.files import closest
 from indexer.line_index import LineIndex
 from indexer.nearby import Surroundings
 from indexer.repository import Repository
@@ -85,14 +85,15 @@ def relatives(
 def _deriving(repository: Repository, path: str, base: str) -> Iterator[Symbol]:
     """Classes that name a base, those in the closest files first."""
     using = repository.table.paths_using(base)
-    for other in sorted(using, key=lambda one: closeness(one, path))[:MAX_FILES]:
+    for other in closest(using, path, MAX_FILES):
         facts = repository.table.facts(other)
         if facts is None or base.encode() not in facts.packed_details:
             continue
         outline = repository.outlines.get(other)
         for index, detail in enumerate(facts.details):
-            names = detail.replace("::", ".").replace(".", " ").split()
-            if outline is not None and base in names:
+            if outline is None or base not in detail:
+                continue
+            if base in detail.replace("::", ".").replace(".", " ").split():
                 symbol = outline.symbol(index)
                 if symbol.kind in TYPES:
                     yield symbol
@@ -107,7 +108,7 @@ def callers(repository: Repository, document: Document, around: Surroundings) ->
     if len(using) > COMMON:
         return
     found = 0
-    for path in sorted(using, key=lambda one: closeness(one, document.path))[:MAX_FILES]:
+    for path in closest(using, document.path, MAX_FILES):
         facts, lines = repository.table.facts(path), repository.sources.lines(path)
         if facts is None or lines is None:
             continue

@@ -11,6 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Hashable
+from itertools import islice
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ SMALL_BYTES = 100_000
 """A list of compiler calls with more is read beside the caller, where somebody offers that."""
 LOOK_AGAIN_SECONDS = 2.0
 SPACE = re.compile(r"[ \t\n\r]*")
+LOOKED_AT = 16
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
@@ -53,11 +55,36 @@ class Contents:
         self._beside = beside
         self.has_news = False  # whether something on disk says something else than before
         self._on_disk: dict[str, tuple[float, tuple[int, int], Any]] = {}
+        self._version = 0
+
+    def version(self) -> int:
+        """A number that is another one whenever some answer may be another one.
+
+        Of what lies on the disk a few are looked at, those first that were not for the longest.
+        """
+        now = time.monotonic()
+        for path in tuple(islice(self._on_disk, LOOKED_AT)):
+            looked, state, value = self._on_disk[path]
+            if now - looked < LOOK_AGAIN_SECONDS:
+                break
+            if self._is_as_before(path, state):
+                del self._on_disk[path]
+                self._on_disk[path] = (now, state, value)  # at the end, as the one seen last
+            else:
+                self._version += 1
+                del self._on_disk[path]
+        return self._version
+
+    def _is_as_before(self, path: str, state: tuple[int, int]) -> bool:
+        if state == (0, 0) and not os.path.lexists(path):  # most are not there: asked quickly
+            return True
+        return self._state(path) == state
 
     def changed(self, path: str) -> None:
         """A file came, went or has another text."""
         if path.endswith(DATA_ENDINGS):
             self._derived.clear()
+            self._version += 1
 
     def json(self, path: str) -> Any:
         """The value of a JSON file of the index, comments allowed; None if it is none."""
@@ -103,6 +130,7 @@ class Contents:
             else:
                 value = self._read(path, convert) if state != (0, 0) else None
                 self.has_news |= known is not None
+        self._on_disk.pop(path, None)
         self._on_disk[path] = (now, state, value)
         return value
 

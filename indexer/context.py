@@ -22,7 +22,7 @@ from indexer.needs import NeedSearch
 from indexer.pack import LAYERS, Packer, items_of
 from indexer.repository import Repository
 from indexer.search import similar_chunks
-from indexer.snippet import RecentSpan, Snippet
+from indexer.snippet import RecentSpan, Snippet, estimated_tokens
 from indexer.whole_files import whole_files
 
 LINE_SHARE, MAX_LINE_TOKENS = 0.2, 1_024
@@ -40,11 +40,6 @@ LEAST_SIMILAR = 12.0
 MAX_KEPT = 32
 
 Count = Callable[[str], int]
-
-
-def estimated_tokens(text: str) -> int:
-    """Four bytes a token, rounded up."""
-    return -(-len(text.encode()) // 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +148,12 @@ class _Search:
 
     @property
     def surroundings(self) -> Surroundings:
+        """Those of the line's start, wherever in it the cursor is."""
         if self._surroundings is None:
-            self._surroundings = surroundings(self._document, self._facts, self._offset)
+            lines = self._document.line_index
+            start = lines.line_start(lines.line_of(self._offset))
+            place = min(self._offset, start + self._around.indent)
+            self._surroundings = surroundings(self._document, self._facts, place)
         return self._surroundings
 
     def needs(self) -> NeedSearch:

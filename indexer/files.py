@@ -14,6 +14,7 @@ class FileTable:
 
     def __init__(self) -> None:
         self.contents = Contents()
+        self.version = 0  # another one whenever a path comes or goes
         self._paths: Shards[None] = Shards()
         self._by_tail = Groups()  # by name, and by folder and name
         self._by_folder = Groups()
@@ -23,6 +24,7 @@ class FileTable:
         if path in self._paths:
             return
         self._paths[path] = None
+        self.version += 1
         self.contents.changed(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
         for tail in _tails(folder, name):
@@ -35,6 +37,7 @@ class FileTable:
         if path not in self._paths:
             return
         self._paths.pop(path)
+        self.version += 1
         self.contents.changed(path)
         folder, name = path.rsplit("/", 1) if "/" in path else ("", path)
         for tail in _tails(folder, name):
@@ -89,6 +92,22 @@ def closeness(path: str, near: str) -> tuple[int, int, str]:
             break
         shared += 1
     return -shared, len(path), path
+
+
+def closest(paths: Iterable[str], near: str, limit: int) -> list[str]:
+    """The first `limit` of paths by their `closeness`, without asking it of all when many."""
+    rest = list(paths)
+    found: list[str] = []
+    folder = parent_of(near)
+    while folder and len(rest) > limit - len(found) > 0:
+        inside = [path for path in rest if path.startswith(f"{folder}/")]
+        if inside:
+            found += sorted(inside, key=lambda path: closeness(path, near))
+            rest = [path for path in rest if not path.startswith(f"{folder}/")]
+        folder = parent_of(folder)
+    if len(found) < limit:
+        found += sorted(rest, key=lambda path: closeness(path, near))
+    return found[:limit]
 
 
 def normal(path: str) -> str:

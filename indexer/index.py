@@ -72,7 +72,12 @@ class Index:
         self._symbol_search = SymbolSearch(self._table, self._tables.history)
         self._graphs = Graphs(self._table, self._tables.history)
         self._repository = Repository(
-            self._table, self._files, self._chunks, self._current_text, self._documents.__contains__
+            self._table,
+            self._files,
+            self._chunks,
+            self._tables.answers,
+            self._current_text,
+            self._documents.__contains__,
         )
         self._import_graph = ImportGraph(self._repository, self._tables.history)
         self._contexts = ContextSearch(self._repository, self._tables.history)

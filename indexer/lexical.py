@@ -6,7 +6,6 @@ Scores are added as whole numbers, so they do not depend on the order in which c
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,9 @@ COUNT_BITS = 6
 MAX_COUNT = (1 << COUNT_BITS) - 1
 COMMON = 0.3
 """A term in more than this share of many chunks tells nothing and is skipped."""
+MAX_ENTRIES = 16_384
+"""Chunks that the terms of a search have together, counted term by term, the rarest first: the
+commoner terms are left out. It bounds what a search costs in a large repository."""
 SCALE = float(1 << 24)
 FIRST_TERM, LAST_TERM = 4, 5
 NO_ROWS = np.empty((0, 2), np.int32)
@@ -32,9 +34,19 @@ ONE = np.int32(1)  # of the frequencies' own type: ten times as fast as a plain 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    path: str
-    chunk: Chunk
+    """A chunk that was found; unpacked when somebody looks at it."""
+
+    facts: FileFacts
+    place: int  # among the chunks of its file
     score: float
+
+    @property
+    def path(self) -> str:
+        return self.facts.path
+
+    @property
+    def chunk(self) -> Chunk:
+        return self.facts.chunk(self.place)
 
 
 class ChunkIndex:
@@ -189,6 +201,17 @@ class ChunkIndex:
         number = self._vocabulary.find(term)
         return int(self._frequencies[number]) if 0 <= number < len(self._frequencies) else 0
 
+    def numbers(self, words: Iterable[str]) -> NDArray[np.int32]:
+        """Numbers of words, for `frequencies`. They stay the same; new words get new ones."""
+        joined = "\0".join(words)
+        return self._vocabulary.numbers(f"{joined}\0".encode() if joined else b"")
+
+    def frequencies(self, numbers: NDArray[np.int32]) -> NDArray[np.int32]:
+        """In how many chunks each of some words occurs."""
+        if len(numbers):
+            self._frequencies = grown(self._frequencies, int(numbers.max()) + 1)
+        return self._frequencies[numbers]
+
     def search(
         self, query: Mapping[str, int], limit: int, skip: Iterable[tuple[str, int, int]] = ()
     ) -> list[Hit]:
@@ -208,34 +231,32 @@ class ChunkIndex:
         if len(best) > limit > 0:  # all that score like the last one are kept, to sort them by path
             least = np.partition(scores[best], len(best) - limit)[len(best) - limit]
             best = best[scores[best] >= least]
-        found: list[tuple[float, str, int, FileFacts]] = []
-        for slot in best.tolist():
+        found: list[Hit] = []
+        for slot, score in zip(best.tolist(), scores[best].tolist(), strict=True):
             facts = self._facts[self._file_of[slot]]
             assert facts is not None
-            found.append((-float(scores[slot]), facts.path, int(self._place_of[slot]), facts))
-        found.sort(key=lambda one: one[:3])
-        return [
-            Hit(path, facts.chunk(place), -score) for score, path, place, facts in found[:limit]
-        ]
+            found.append(Hit(facts, int(self._place_of[slot]), score))
+        found.sort(key=lambda hit: (-hit.score, hit.path, hit.place))
+        return found[:limit]
 
     def _scores(self, query: Mapping[str, int]) -> NDArray[np.float64]:
         """BM25 of each slot, 0 for those that are free: float64 [slots]."""
         count = self._chunk_count
-        terms: list[int] = []
-        factors: list[float] = []
-        for term, weight in query.items():
-            number = self._vocabulary.find(term)
-            holding = int(self._frequencies[number]) if number < len(self._frequencies) else 0
-            if number < 0 or not holding or (count > 200 and holding > COMMON * count):
-                continue
-            rarity = math.log(1 + (count - holding + 0.5) / (holding + 0.5))
-            terms.append(number)
-            factors.append(weight * rarity * (K1 + 1))
-        values, whose = self._postings.of_many(np.array(terms, np.int32))
+        known = [(self._vocabulary.find(term), weight) for term, weight in sorted(query.items())]
+        terms, weights = np.array([one for one in known if one[0] >= 0], np.int32).reshape(-1, 2).T
+        holding = self.frequencies(terms)
+        telling = np.flatnonzero((holding > 0) & ((holding <= COMMON * count) | (count <= 200)))
+        rarest = telling[np.argsort(holding[telling], kind="stable")]
+        entries = np.cumsum(holding[rarest])
+        chosen = rarest[(entries <= MAX_ENTRIES) | (np.arange(len(rarest)) == 0)]
+        terms, holding = terms[chosen], holding[chosen]
+        rarity = np.log1p((count - holding + 0.5) / (holding + 0.5))
+        factors = weights[chosen] * rarity * (K1 + 1)
+        values, whose = self._postings.of_many(terms)
         slots = values >> COUNT_BITS
         found = (values & MAX_COUNT).astype(np.float64)
         average = max(1.0, self._total_length / max(1, count))
         norms = K1 * (1 - B + B / average * self._lengths[slots])
-        shares = np.array(factors, np.float64)[whose] * found / (found + norms)
+        shares = factors[whose] * found / (found + norms)
         whole = np.rint(shares * SCALE)
         return np.bincount(slots, whole, len(self._postings.alive)) / SCALE

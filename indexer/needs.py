@@ -9,17 +9,18 @@ benchmarks/results/index_retrieval.md.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
-from itertools import islice
 
-from indexer.beside import files_beside, package_of
+import numpy as np
+from numpy.typing import NDArray
+
 from indexer.definitions import DOTTED
 from indexer.document import Document
 from indexer.facts import ROLE_NUMBER, TYPES, FileFacts, Kind, Role, Symbol
 from indexer.line_needs import Event
 from indexer.nearby import Mention, Surroundings
-from indexer.outline import Outline
+from indexer.offers import Members, Offers
 from indexer.repository import Repository
 from indexer.resolve import Module, Target
 from indexer.usage import Usage
@@ -37,7 +38,8 @@ DECAY = 0.1
 MAX_MENTIONS = 60
 MAX_MEMBERS, MAX_OFFERED, MAX_OF_CLASS = 32, 40, 6
 """Members that are considered of a receiver's classes, of a module, of a class by its name."""
-MAX_BASES = 5
+MAX_CLASSES = 10
+"""Imported classes whose members are considered."""
 GROUP = -1
 CONSTRUCTORS = ("__init__", "constructor", "new", "__new__")
 IMPORT_ROLE = ROLE_NUMBER[Role.IMPORT]
@@ -73,25 +75,24 @@ class NeedSearch:
         self.facts = facts
         self.around = around
         self.deadline = deadline
-        self.resolver = repository.resolver()
+        self.resolver = repository.resolver(document.path)
+        self.offers = Offers(repository, self.resolver)
         self.usage = Usage(
             facts,
             repository.written,
             repository.files,
             around.line,
-            repository.chunks.chunk_frequency,
+            repository.chunks,
             around.words,
         )
         language = document.language
         self.receivers = language.receivers if language is not None else ()
-        self.private = (
-            str.islower if language is not None and language.visible == "directory" else _private
-        )
         self.implicit = language is not None and language.implicit_members
         self.needs: dict[tuple[str, int], Need] = {}
         self.offered: dict[str, float] = {}
         self.listed: dict[tuple[str, int, str], float] = {}
         self.answered: set[tuple[str, int]] = set()  # classes whose members were filtered as typed
+        self.classes: list[tuple[float, str, Symbol]] = []  # imported ones: weight and name here
         self.meanings: dict[str, Target | None] = {}  # of names at the cursor
 
     def late(self) -> bool:
@@ -103,11 +104,13 @@ class NeedSearch:
         self._bases()
         self._imports()
         self._beside(self.around.line[0])
+        self._of_classes()
 
     def of_imports(self) -> None:
         """Collects what imports and names of the file ask for, wherever the cursor is."""
         self._imports()
         self._beside(0)
+        self._of_classes()
 
     def in_the_line(self) -> None:
         """Collects what the part of the line before the cursor asks for."""
@@ -127,10 +130,9 @@ class NeedSearch:
             return
         name, last = ".".join(parts), parts[-1]
         if parts == ("super",) and self.around.owner is not None:
-            bases = self._with_bases(self.around.owner)[1:]
-            self._members(
-                bases, RECEIVER_WEIGHT, f"base of {self.around.owner.name}", "self", typed
-            )
+            why = f"base of {self.around.owner.name}"
+            bases = self.offers.members(self.around.owner, inherited=True)
+            self._members(bases, RECEIVER_WEIGHT, why, "self", typed)
             return
         target = self._chain(parts)
         if isinstance(target, Module):
@@ -180,20 +182,12 @@ class NeedSearch:
         if owner is None:
             return
         receiver = self.receivers[0] if self.receivers else ""
-        bases = self._with_bases(owner)[1:]
+        bases = self.offers.members(owner, inherited=True)
         self._members(bases, BASE_WEIGHT, f"base of {owner.name}", receiver)
-
-    def _with_bases(self, owner: Symbol) -> list[Symbol]:
-        return list(islice(self.resolver.with_bases(owner), MAX_BASES + 1))
 
     def _imports(self) -> None:
         """Imported names, those that nothing uses yet first: they were imported to be used."""
-        last_use = self._last_uses()
-        count = max(1, len(last_use))
-        recency = {
-            name: rank / count
-            for rank, name in enumerate(sorted(last_use, key=lambda n: last_use[n]))
-        }
+        recency = self._recency()
         for clause in self.facts.imports:
             if self.late():
                 return
@@ -205,32 +199,37 @@ class NeedSearch:
 
     def _beside(self, start: int) -> None:
         """Names that need no import: those the file uses near `start`, then likely ones."""
-        others = files_beside(self.repository, self.facts)
-        if not others:
+        names = self.offers.beside(self.facts)
+        if not len(names.table):
             return
-        low, high = self.around.line
-        nearest: dict[str, int] = {}
-        names = self.facts.names
-        for number, place, role in self.facts.uses.tolist():
-            if role not in APART and not low <= place < high:
-                distance = abs(place - start)
-                name = names[number]
-                nearest[name] = min(nearest.get(name, distance), distance)
-        table: dict[str, tuple[Outline, int]] = {}
-        for path in others:
-            outline = self.repository.outlines.get(path)
-            if outline is not None:
-                for name, index in outline.tops.items():
-                    table.setdefault(name, (outline, index))
-        used = [name for name in nearest if name in table]
-        for rank, name in enumerate(sorted(used, key=lambda name: nearest[name])[:MAX_USED]):
+        used = self._nearest_uses(start, names.table.places)
+        for rank, name in enumerate(used[:MAX_USED]):
             if self.late():
                 return
             self._imported(name, 1 - rank / MAX_USED)
-        for rank, name in enumerate(self.usage.ranked("", table)[:MAX_OFFERED]):
-            outline, index = table[name]
-            weight = BESIDE_WEIGHT / (1 + DECAY * rank) + WORDS_WEIGHT * self.usage.alike(name)
-            self._offer(outline.symbol(index), weight, "visible here")
+        for rank, name in enumerate(self.usage.ranked("", names.table, MAX_OFFERED)):
+            place = names.found[name]
+            symbol = self.offers.symbol(place) if place is not None else None
+            if symbol is not None:
+                weight = BESIDE_WEIGHT / (1 + DECAY * rank) + WORDS_WEIGHT * self.usage.alike(name)
+                self._offer(symbol, weight, "visible here")
+
+    def _nearest_uses(self, start: int, wanted: Container[str]) -> list[str]:
+        """Those of the `wanted` names that the file uses, the one used nearest to `start` first."""
+        uses = self._uses_elsewhere()
+        uses = uses[~np.isin(uses[:, 2], APART)]
+        numbers, first = np.unique(uses[:, 0], return_index=True)
+        distance = np.full(len(self.facts.names), np.iinfo(np.int32).max, np.int32)
+        np.minimum.at(distance, uses[:, 0], np.abs(uses[:, 1] - start))
+        order = np.lexsort((first, distance[numbers]))
+        names = self.facts.names
+        return [name for number in numbers[order].tolist() if (name := names[number]) in wanted]
+
+    def _uses_elsewhere(self) -> NDArray[np.int32]:
+        """The uses of names in the file without those in the line that is being written."""
+        low, high = self.around.line
+        uses = self.facts.uses
+        return uses[(uses[:, 1] < low) | (uses[:, 1] >= high)]
 
     def _imported(self, name: str, recency: float | None) -> None:
         """`recency` goes from 0 to 1 for the name used last, None for one that nothing uses."""
@@ -244,23 +243,27 @@ class NeedSearch:
                 weight = IMPORT_WEIGHT * (1 + recency) + WORDS_WEIGHT * self.usage.alike(name)
             self._need(target, weight, f"definition of {name}")
             if target.kind in TYPES:
-                self._members(
-                    self._with_bases(target),
-                    CLASS_MEMBER_WEIGHT * weight,
-                    f"definition of {name}",
-                    name,
-                    limit=MAX_OF_CLASS,
-                )
+                self.classes.append((weight, name, target))
 
-    def _last_uses(self) -> dict[str, int]:
-        """Where each name stands last, outside of imports and the line that is being written."""
+    def _of_classes(self) -> None:
+        """Members of the likeliest imported classes."""
+        for weight, name, cls in sorted(self.classes, key=lambda one: -one[0])[:MAX_CLASSES]:
+            if self.late():
+                return
+            members = self.offers.members(cls, inherited=False)
+            here = CLASS_MEMBER_WEIGHT * weight
+            self._members(members, here, f"definition of {name}", name, limit=MAX_OF_CLASS)
+
+    def _recency(self) -> dict[str, float]:
+        """When names were used last, from 0 to 1; without imports and the line being written."""
+        uses = self._uses_elsewhere()
+        uses = uses[uses[:, 2] != IMPORT_ROLE]
+        last = np.full(len(self.facts.names), -1, np.int32)
+        last[uses[:, 0]] = uses[:, 1]  # they are sorted by place, so the last one stays
+        used = np.flatnonzero(last >= 0)
+        used = used[np.argsort(last[used])]
         names = self.facts.names
-        low, high = self.around.line
-        last: dict[str, int] = {}
-        for number, start, role in self.facts.uses.tolist():
-            if role != IMPORT_ROLE and not low <= start < high:
-                last[names[number]] = start
-        return last
+        return {names[number]: rank / len(used) for rank, number in enumerate(used.tolist())}
 
     def _chain(self, parts: tuple[str, ...]) -> Target | None:
         first = self._first(parts[0])
@@ -289,9 +292,9 @@ class NeedSearch:
                 if isinstance(target, Symbol):
                     return self.resolver.class_of(target) or target
         if self.implicit and self.around.owner is not None:
-            member = self.resolver.member(self.around.owner, name)
-            if member is not None:
-                return member
+            found = self.offers.members(self.around.owner, inherited=False).found.get(name)
+            if found is not None:
+                return self.offers.symbol(found[:2])
         return self.resolver.name(self.path, name)
 
     def _typed(
@@ -299,11 +302,11 @@ class NeedSearch:
     ) -> None:
         """A class as the type of a receiver: it and its bases, with the members used most."""
         self._needed(owner, weight, why)
-        self._members(self._with_bases(owner), weight, why, receiver, typed)
+        self._members(self.offers.members(owner, inherited=False), weight, why, receiver, typed)
 
     def _members(
         self,
-        classes: list[Symbol],
+        members: Members,
         weight: float,
         why: str,
         receiver: str,
@@ -311,6 +314,7 @@ class NeedSearch:
         limit: int = MAX_MEMBERS,
     ) -> None:
         """Members of a class and its bases, the likeliest behind `receiver` heaviest."""
+        classes = members.classes
         if not classes or (classes[0].path, classes[0].index) in self.answered:
             return
         why_bases = why if why.startswith("base of ") else f"base of {classes[0].name}"
@@ -318,19 +322,17 @@ class NeedSearch:
         if self.listed.get(key, 0.0) >= weight:
             return
         self.listed[key] = weight
-        table: dict[str, tuple[Symbol, Symbol]] = {}
-        for cls in classes:
-            for member in self.resolver.own_members(cls):
-                table.setdefault(member.name, (member, cls))
-        for rank, name in enumerate(self.usage.ranked(receiver, table, typed)[:limit]):
-            member, cls = table[name]
+        for rank, name in enumerate(self.usage.ranked(receiver, members.table, limit, typed)):
+            path, index, cls = members.found[name]
             here = weight / (1 + DECAY * rank)
-            if member.path == cls.path:
+            if path == cls.path:
                 need = self._needed(cls, here, why if cls is classes[0] else why_bases)
                 if need is not None:
-                    need.members[member.index] = max(need.members.get(member.index, 0.0), here)
+                    need.members[index] = max(need.members.get(index, 0.0), here)
             else:
-                self._offer(member, 0.9 * here, f"members of {cls.name}")
+                member = self.offers.symbol((path, index))
+                if member is not None:
+                    self._offer(member, 0.9 * here, f"members of {cls.name}")
 
     def _need(self, symbol: Symbol, weight: float, why: str) -> None:
         """Needs a symbol; a member is shown within its class, a namespace says nothing."""
@@ -367,40 +369,13 @@ class NeedSearch:
         if self.offered.get(module.path, 0.0) >= weight:
             return
         self.offered[module.path] = weight
-        names = self._names_of(module)
-        wanted: Iterable[str] = names
-        if not typed.startswith("_"):
-            after = self.usage.after(receiver)
-            wanted = [name for name in names if not self.private(name[:1]) or name in after]
-        for rank, name in enumerate(self.usage.ranked(receiver, wanted, typed)[:MAX_OFFERED]):
-            known = names[name]
-            if known is not None:
-                target: Target | None = known[0].symbol(known[1])
-            else:
-                target = self.resolver.attribute(module, name, module.path)
+        names = self.offers.of_module(module)
+        left_out = None if typed.startswith("_") else names.private
+        ranked = self.usage.ranked(receiver, names.table, MAX_OFFERED, typed, left_out)
+        for rank, name in enumerate(ranked):
+            target = self.offers.target(module, name, names.found[name])
             if isinstance(target, Symbol) and target.path != self.path:
                 self._offer(target, weight / (1 + DECAY * rank), f"offered by {module.name}")
-
-    def _names_of(self, module: Module) -> dict[str, tuple[Outline, int] | None]:
-        """Names behind a module, with their symbols where it defines them itself."""
-        outline = self.repository.outlines.get(module.path)
-        if outline is None:
-            return {}
-        names: dict[str, tuple[Outline, int] | None] = {}
-        for path in package_of(self.repository, module.path):
-            part = self.repository.outlines.get(path)
-            if part is not None:
-                for name, index in part.tops.items():
-                    names.setdefault(name, (part, index))
-        for clause in outline.facts.imports:
-            for _, here in clause.names:
-                names.setdefault(here)
-            if clause.star:
-                for path in self.resolver.modules(module.path, clause):
-                    starred = self.repository.outlines.get(path)
-                    for name in starred.tops if starred is not None else ():
-                        names.setdefault(name)
-        return names
 
     def _offer(self, symbol: Symbol, weight: float, why: str) -> None:
         """A top-level symbol that may be needed: shown in one group with others of its file."""
@@ -414,7 +389,3 @@ class NeedSearch:
         elif weight > group.weight:
             group.weight, group.why = weight, why
         group.members[symbol.index] = max(group.members.get(symbol.index, 0.0), weight)
-
-
-def _private(first: str) -> bool:
-    return first == "_"

@@ -6,7 +6,9 @@ hundreds of times, so their columns are unpacked once and forgotten with the fac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
 
 from indexer.facts import (
     END,
@@ -20,6 +22,7 @@ from indexer.facts import (
     Kind,
     Symbol,
 )
+from indexer.language import languages
 from indexer.snippet import Rows
 
 MAX_OUTLINES = 512
@@ -35,16 +38,22 @@ class Outline:
         "_children",
         "_importing",
         "_made",
+        "_name_numbers",
+        "_open",
         "_owned",
+        "_packages",
+        "_parents",
         "_stars",
         "_table",
         "_tops",
         "facts",
+        "language",
         "rows",
     )
 
     def __init__(self, facts: FileFacts) -> None:
         self.facts = facts
+        self.language = languages().get(facts.language)
         self.rows: dict[tuple[int, bool], Rows] = {}  # of symbols shown, with summaries or without
         self._table = facts.table
         self._made: dict[int, Symbol] = {}
@@ -54,10 +63,14 @@ class Outline:
         self._importing: dict[str, list[tuple[Import, str | None]]] | None = None
         self._tops: dict[str, int] | None = None
         self._stars: tuple[Import, ...] | None = None
+        self._packages: list[str] | None = None
+        self._open: bool | None = None  # whether it may tell of names that it does not write
         names = facts.names
-        columns = self._table[:, [NAME, PARENT]].tolist()
-        for index, (name, parent) in enumerate(columns):
+        self._name_numbers: list[int] = self._table[:, NAME].tolist()
+        self._parents: list[int] = self._table[:, PARENT].tolist()
+        for index, name in enumerate(self._name_numbers):
             self._by_name.setdefault(names[name], []).append(index)
+        for index, parent in enumerate(self._parents):
             self._children.setdefault(parent, []).append(index)
 
     def symbol(self, index: int) -> Symbol:
@@ -70,12 +83,35 @@ class Outline:
         """All symbols of a name, in their order."""
         return [self.symbol(index) for index in self._by_name.get(name, ())]
 
+    def name_of(self, index: int) -> str:
+        """The name of the symbol at an index."""
+        return self.facts.names[self._name_numbers[index]]
+
     def members(self, parent: int, name: str | None = None) -> Iterator[Symbol]:
         """Symbols directly inside the one at `parent` (-1: top level), all or those of a name."""
+        return map(self.symbol, self.inside(parent, name))
+
+    def inside(self, parent: int, name: str | None = None) -> Sequence[int]:
+        """The indexes of `members`."""
         if name is None:
-            return (self.symbol(index) for index in self._children.get(parent, ()))
-        named = self._by_name.get(name, ())
-        return (one for one in map(self.symbol, named) if one.parent == parent)
+            return self._children.get(parent, ())
+        parents = self._parents
+        return [index for index in self._by_name.get(name, ()) if parents[index] == parent]
+
+    @property
+    def packages(self) -> list[str]:
+        """The packages or namespaces that the file declares."""
+        if self._packages is None:
+            rows = np.flatnonzero(self._table[:, KIND] == MODULE_NUMBER)
+            self._packages = [self.name_of(index) for index in rows.tolist()]
+        return self._packages
+
+    def may_tell(self, name: str) -> bool:
+        """Whether the file has a say in what a name at its top means; most names are local."""
+        if self._open is None:
+            beyond = self.language is not None and self.language.visible != "file"
+            self._open = beyond or bool(self.stars)
+        return self._open or name in self._by_name or bool(self.importing(name))
 
     @property
     def tops(self) -> dict[str, int]:
@@ -86,7 +122,7 @@ class Outline:
         if self._tops is None:
             names, self._tops = self.facts.names, {}
             kinds: list[int] = self._table[:, KIND].tolist()
-            numbers: list[int] = self._table[:, NAME].tolist()
+            numbers = self._name_numbers
             owned = {index for index, _ in self.facts.owners} if self.facts.owner_rows else ()
             pending = list(reversed(self._children.get(-1, ())))
             while pending:
@@ -103,13 +139,13 @@ class Outline:
         inside = (table[:, START] <= offset) & (table[:, END] >= offset)
         return [self.symbol(index) for index in inside.nonzero()[0].tolist()]
 
-    def owned_by(self, name: str) -> list[Symbol]:
-        """Symbols that belong to the type `name` without being inside of it."""
+    def owned_by(self, name: str) -> Sequence[int]:
+        """Indexes of symbols that belong to the type `name` without being inside of it."""
         if self._owned is None:
             self._owned = {}
             for index, owner in self.facts.owners:
                 self._owned.setdefault(owner, []).append(index)
-        return [self.symbol(index) for index in self._owned.get(name, ())]
+        return self._owned.get(name, ())
 
     @property
     def stars(self) -> tuple[Import, ...]:

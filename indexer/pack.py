@@ -58,7 +58,7 @@ class Packer:
         self._count = count
         self._late = late
         self.shown: set[tuple[str, int]] = set(shown)
-        self._texts: dict[str, LineIndex | None] = {}
+        self._files: dict[str, tuple[Outline, LineIndex] | None] = {}
 
     def layer(self, items: list[Item], room: int) -> list[Snippet]:
         """Snippets of at most `room` tokens together; `items` are sorted, the heaviest first."""
@@ -82,15 +82,15 @@ class Packer:
     def _add(self, sheets: dict[str, Sheet], item: Item, room: int) -> int:
         """Adds an item if it fits; returns what it costs, 0 if its text is gone."""
         path = item.symbol.path
-        outline = self._repository.outlines.get(path)
-        lines = self._lines(path)
-        if outline is None or lines is None:
+        file = self._file(path)
+        if file is None:
             return 0
+        outline, lines = file
         rows = [_rows(outline, lines, item.symbol, item.within is None)]
         if item.within is not None:
             rows.insert(0, _rows(outline, lines, item.within, False))
         sheet = sheets.get(path) or Sheet(Skeleton(lines, outline.facts))
-        cost = self._count(sheet.skeleton.added(*rows))
+        cost = sheet.skeleton.cost(rows, self._count)
         if cost > room:
             return cost
         if path not in sheets:
@@ -102,11 +102,14 @@ class Packer:
         self.shown.add((path, item.symbol.index))
         return cost
 
-    def _lines(self, path: str) -> LineIndex | None:
-        """The text of a file, asked for once."""
-        if path not in self._texts:
-            self._texts[path] = self._repository.sources.lines(path)
-        return self._texts[path]
+    def _file(self, path: str) -> tuple[Outline, LineIndex] | None:
+        """The outline and the text of a file, asked for once."""
+        if path not in self._files:
+            outline = self._repository.outlines.get(path)
+            lines = self._repository.sources.lines(path)
+            known = None if outline is None or lines is None else (outline, lines)
+            self._files[path] = known
+        return self._files[path]
 
 
 def _rows(outline: Outline, lines: LineIndex, symbol: Symbol, explained: bool) -> Rows:
@@ -150,5 +153,6 @@ def _constructor(outline: Outline, need: Need) -> Symbol | None:
     """The constructor of a class: how to make one is worth knowing of any."""
     if need.symbol.kind not in TYPES:
         return None
-    members = outline.members(need.symbol.index)
-    return next((one for one in members if one.name in CONSTRUCTORS), None)
+    parent = need.symbol.index
+    found = [one for name in CONSTRUCTORS for one in outline.members(parent, name)]
+    return min(found, key=lambda one: one.index, default=None)

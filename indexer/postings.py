@@ -108,14 +108,15 @@ class Postings:
         for segment in self._all():
             places = np.searchsorted(segment.terms, wanted)
             places[places == len(segment.terms)] = 0
-            for position in np.flatnonzero(segment.terms[places] == wanted).tolist():
-                low, high = segment.starts[places[position] : places[position] + 2]
-                pieces.append(segment.values[low:high])
-                whose.append(position)
+            held = np.flatnonzero(segment.terms[places] == wanted)
+            lows = segment.starts[places[held]].tolist()
+            highs = segment.starts[places[held] + 1].tolist()
+            pieces += [segment.values[low:high] for low, high in zip(lows, highs, strict=True)]
+            whose += held.tolist()
         if not pieces:
             return np.empty(0, np.uint32), np.empty(0, np.int64)
         values = np.concatenate(pieces)
-        positions = np.repeat(np.array(whose, np.int64), [len(piece) for piece in pieces])
+        positions = np.repeat(np.array(whose, np.int64), list(map(len, pieces)))
         if self._dead or self._leaving:
             living = self._alive[values >> self._bits]
             values, positions = values[living], positions[living]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from indexer.answers import Answers
 from indexer.files import FileTable
 from indexer.lexical import ChunkIndex
 from indexer.outline import Outlines
@@ -21,6 +22,7 @@ class Repository:
     table: SymbolTable
     files: FileTable
     chunks: ChunkIndex
+    answers: Answers
     current_text: Callable[[str], bytes | None]
     """The text that the facts of a path were taken from, key material masked; None if it is gone
     or has changed since."""
@@ -35,6 +37,7 @@ class Repository:
         object.__setattr__(self, "written", Written(facts_of))
         object.__setattr__(self, "sources", Sources(self.current_text, facts_of, self.is_open))
 
-    def resolver(self) -> Resolver:
-        """A resolver for the index as it is now."""
-        return Resolver(self.table, self.files, self.outlines)
+    def resolver(self, document: str = "") -> Resolver:
+        """A resolver for the index as it is now, and for the document at hand, if there is one."""
+        self.answers.refresh()
+        return Resolver(self.table, self.files, self.outlines, self.answers, document)

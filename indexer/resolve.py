@@ -1,21 +1,22 @@
 """From names to definitions: through the file, its imports, re-exports, bases and declared types.
 
-A Resolver serves one query: it remembers what it found and is thrown away with the next change.
+A Resolver serves one query and is thrown away with the next change; answers that still hold then
+are kept for the next one, see answers.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-
+from indexer.answers import MISSING, Answers, Asking, definers_of
 from indexer.definitions import VALUES
-from indexer.facts import KIND, KIND_NUMBER, NAME, TYPES, Import, Kind, Symbol
+from indexer.facts import TYPES, Import, Kind, Symbol
 from indexer.files import FileTable, closeness, name_of, parent_of
-from indexer.language import Language, languages
+from indexer.language import Language
 from indexer.mixins import mixed_in
-from indexer.outline import Outlines
+from indexer.outline import Outline, Outlines
 from indexer.symbol_table import SymbolTable
 
 MAX_DEPTH = 8
@@ -25,7 +26,6 @@ OPEN = frozenset({Kind.MODULE, Kind.KEY})
 """Kinds of containers whose contents are known in the whole file: namespaces, keys of data."""
 ITSELF = frozenset(("self", "static", "Self", "cls", "this"))
 """Types that mean the type around."""
-MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 MANY_MODULES = 4
 """Modules of one import from which on the table of all names is asked which define a name."""
 MAX_STARRED = 20
@@ -53,19 +53,22 @@ class Resolver:
     """Resolves names over one state of the index."""
 
     def __init__(
-        self, table: SymbolTable, files: FileTable, outlines: Outlines | None = None
+        self,
+        table: SymbolTable,
+        files: FileTable,
+        outlines: Outlines | None = None,
+        answers: Answers | None = None,
+        document: str = "",
     ) -> None:
-        """`outlines` may be kept from query to query: they notice changed facts themselves."""
+        """`outlines` and `answers` may be kept from query to query; without they are not.
+
+        Answers that are read from the `document` at hand never are.
+        """
         self._table = table
         self._files = files
         self._outlines = outlines if outlines is not None else Outlines(table.facts)
-        self._exports: dict[tuple[str, str], Target | None] = {}
-        self._modules: dict[tuple[str, Import], tuple[str, ...]] = {}
-        self._classes: dict[tuple[str, int], Symbol | None] = {}
-        self._elements: dict[tuple[str, int], Symbol | None] = {}
-        self._bases: dict[tuple[str, int], list[Symbol]] = {}
-        self._declaring: dict[str, frozenset[str]] = {}
-        self._taken_apart: dict[tuple[str, Import], Symbol | None] = {}
+        self._seen: dict[str, Outline | None] = {}
+        self.asking = Asking(answers, MAX_DEPTH, document)
 
     def name(self, path: str, name: str) -> Target | None:
         """What a name means at the top of a file, or in one of its classes if nowhere else."""
@@ -103,13 +106,11 @@ class Resolver:
 
     def class_of(self, symbol: Symbol) -> Symbol | None:
         """The class that a symbol is, or is an instance of."""
-        key = (symbol.path, symbol.index)
-        if key not in self._classes:
-            self._classes[key] = None  # ends circles such as x = x.y()
-            self._classes[key] = self._class_of(symbol)
-        return self._classes[key]
+        key = ("class", symbol.path, symbol.index)
+        return self.asking.answer(key, None, lambda: self._class_of(symbol))
 
     def _class_of(self, symbol: Symbol) -> Symbol | None:
+        self.asking.read(symbol.path)
         if symbol.kind in TYPES and not (symbol.kind is Kind.TYPE and symbol.detail):
             return symbol
         if symbol.kind is Kind.EXTENSION:
@@ -125,13 +126,11 @@ class Resolver:
 
     def element_of(self, symbol: Symbol) -> Symbol | None:
         """The class of what a symbol holds or hands out many of: `Store` of `list[Store]`."""
-        key = (symbol.path, symbol.index)
-        if key not in self._elements:
-            self._elements[key] = None  # ends circles such as a class whose __iter__ gives itself
-            self._elements[key] = self._element_of(symbol)
-        return self._elements[key]
+        key = ("element", symbol.path, symbol.index)
+        return self.asking.answer(key, None, lambda: self._element_of(symbol))
 
     def _element_of(self, symbol: Symbol) -> Symbol | None:
+        self.asking.read(symbol.path)
         names = symbol.detail.split()
         if symbol.kind in TYPES:  # a class that says what going through it gives
             step = self.member(symbol, "__iter__") or self.member(symbol, "__getitem__")
@@ -146,14 +145,14 @@ class Resolver:
 
     def _has_members(self, symbol: Symbol) -> bool:
         """Whether something is an object with members of its own: a table, a constructor."""
-        outline = self._outlines.get(symbol.path)
+        outline = self.outline(symbol.path)
         if outline is None or symbol.parent >= 0 or outline.facts.owner_of(symbol.index):
             return False
         return bool(outline.owned_by(symbol.name))
 
     def _around(self, symbol: Symbol) -> Symbol | None:
         """The type that a member belongs to."""
-        outline = self._outlines.get(symbol.path)
+        outline = self.outline(symbol.path)
         around = symbol.parent
         while outline is not None and around >= 0:
             found = outline.symbol(around)
@@ -168,7 +167,7 @@ class Resolver:
         if parts[0] in ITSELF and len(parts) > 1:
             own = self._around(symbol)
             return self.chain(symbol.path, parts, own) if own is not None else None
-        outline = self._outlines.get(symbol.path)
+        outline = self.outline(symbol.path)
         around = symbol.parent
         while outline is not None and around >= 0:
             for sibling in outline.members(around, parts[0]):
@@ -179,6 +178,10 @@ class Resolver:
 
     def member(self, owner: Symbol, name: str) -> Symbol | None:
         """A member of a class or of its bases, in the order of a depth-first search."""
+        key = ("member", owner.path, owner.index, name)
+        return self.asking.answer(key, None, lambda: self._member(owner, name))
+
+    def _member(self, owner: Symbol, name: str) -> Symbol | None:
         for cls in self.with_bases(owner):
             for symbol in self.own_members(cls, name):
                 return symbol
@@ -186,17 +189,21 @@ class Resolver:
 
     def own_members(self, owner: Symbol, name: str | None = None) -> Iterator[Symbol]:
         """Members of a class itself: inside it, in its extensions, or defined apart from it."""
+        return (outline.symbol(index) for outline, index in self.own_places(owner, name))
+
+    def own_places(self, owner: Symbol, name: str | None = None) -> Iterator[tuple[Outline, int]]:
+        """The outlines and indexes of `own_members`."""
         for path in self._parts(owner):
-            outline = self._outlines.get(path)
+            outline = self.outline(path)
             if outline is None:
                 continue
             for part in outline.named(owner.name):
                 same = part.path == owner.path and part.index == owner.index
                 if same or part.kind is Kind.EXTENSION or self._is_part(part, owner):
-                    yield from outline.members(part.index, name)
-            for symbol in outline.owned_by(owner.name):
-                if name is None or symbol.name == name:
-                    yield symbol
+                    yield from ((outline, index) for index in outline.inside(part.index, name))
+            for index in outline.owned_by(owner.name):
+                if name is None or outline.name_of(index) == name:
+                    yield outline, index
 
     def _is_part(self, other: Symbol, owner: Symbol) -> bool:
         """Whether a type is defined in several pieces: C#'s partial classes, Scala's companions."""
@@ -222,54 +229,56 @@ class Resolver:
                 continue
             seen.add((cls.path, cls.index))
             yield cls
-            pending = self.bases(cls) + pending
+            pending = [*self.bases(cls), *pending]
 
-    def bases(self, cls: Symbol) -> list[Symbol]:
+    def bases(self, cls: Symbol) -> tuple[Symbol, ...]:
         """The classes named as bases of a class, as far as they are known."""
-        key = (cls.path, cls.index)
-        if key not in self._bases:
-            self._bases[key] = []  # ends circles such as class A(A.B)
-            targets = [self.in_scope(cls, name) for name in cls.detail.split()]
-            names = mixed_in(self._language(cls.path), self._outlines.get(cls.path), cls)
-            mixins = [self.in_scope(cls, name) for name in names]
-            self._bases[key] = [
-                target
-                for target in targets + mixins
-                if isinstance(target, Symbol)
-                and (target.kind in TYPES or (target.kind is Kind.MODULE and target in mixins))
-                and target != cls
-            ]
-        return self._bases[key]
+        key = ("bases", cls.path, cls.index)
+        return self.asking.answer(key, (), lambda: self._bases_of(cls))
+
+    def _bases_of(self, cls: Symbol) -> tuple[Symbol, ...]:
+        targets = [self.in_scope(cls, name) for name in cls.detail.split()]
+        names = mixed_in(self._language(cls.path), self.outline(cls.path), cls)
+        mixins = [self.in_scope(cls, name) for name in names]
+        return tuple(
+            target
+            for target in targets + mixins
+            if isinstance(target, Symbol)
+            and (target.kind in TYPES or (target.kind is Kind.MODULE and target in mixins))
+            and target != cls
+        )
 
     def modules(self, path: str, clause: Import) -> tuple[str, ...]:
         """Files that an import of a file may mean, likeliest first."""
-        key = (path, clause)
-        found = self._modules.get(key)
-        if found is None:
-            language = self._language(path)
-            candidates = (
-                () if language is None else language.imports.candidates(clause, path, self._files)
-            )
-            found = tuple(dict.fromkeys(candidates))
-            if not found and language is not None and language.visible in PACKAGES:
-                declaring = self._files_of_package(clause.module)
-                found = tuple(sorted(declaring, key=lambda other: closeness(other, path)))
-            self._modules[key] = found
-        return found
+        language = self._language(path)  # the text itself does not count for the rest
+        if language is None:
+            return ()
+        key = ("modules", language.name, path, clause)
+        return self.asking.answer(key, (), lambda: self._modules_of(language, path, clause))
 
-    def _files_of_package(self, package: str) -> frozenset[str]:
-        """Files that say at their top that they belong to a package or namespace."""
-        found = self._declaring.get(package)
-        if found is None:
-            found = self._table.paths_defining(package) if package else frozenset()
-            self._declaring[package] = found
-        return found
+    def _modules_of(self, language: Language, path: str, clause: Import) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(language.imports.candidates(clause, path, self._files)))
+        if found or language.visible not in PACKAGES:
+            return found
+        declaring = self._definers(clause.module)
+        return tuple(sorted(declaring, key=lambda other: closeness(other, path)))
+
+    def _definers(self, name: str) -> frozenset[str]:
+        """All files that define a name, as a package that they declare at their top."""
+        if not name:
+            return frozenset()
+        key = ("definers", name)
+        return self.asking.answer(key, frozenset(), lambda: self._paths_defining(name))
+
+    def _paths_defining(self, name: str) -> frozenset[str]:
+        self.asking.read(definers_of(name))
+        return self._table.paths_defining(name)
 
     def _in_packages(self, path: str, packages: list[str], name: str) -> Symbol | None:
         """A definition in a file of one of several packages, seen from another file."""
-        defining = self._table.paths_defining(name) if packages else frozenset()
+        defining = self._definers(name) if packages else frozenset()
         for package in packages:
-            others = defining & self._files_of_package(package)
+            others = defining & self._definers(package)
             found = self._first_of(path, others, name)
             if found is not None:
                 return found
@@ -289,16 +298,20 @@ class Resolver:
         return None
 
     def _exported(self, path: str, name: str, depth: int) -> Target | None:
+        if depth > MAX_DEPTH:
+            self.asking.cut()
+            return None
+        outline = self.outline(path)
+        if outline is None or not outline.may_tell(name):
+            return None
         key = (path, name)
-        if key in self._exports:
-            return self._exports[key]
-        self._exports[key] = None  # ends circles of imports
-        found = self._find(path, name, depth) if depth <= MAX_DEPTH else None
-        self._exports[key] = found
+        found: Target | None = self.asking.known(key, depth)
+        if found is MISSING:
+            found = self.asking.find(key, None, lambda: self._find(path, name, depth), depth)
         return found
 
     def _find(self, path: str, name: str, depth: int) -> Target | None:
-        outline = self._outlines.get(path)
+        outline = self.outline(path)
         if outline is None:
             return None
         own = self._own(path, name)
@@ -316,15 +329,14 @@ class Resolver:
 
     def _starred(self, path: str, name: str, depth: int) -> Target | None:
         """A name that came with everything else of a module."""
-        outline = self._outlines.get(path)
+        outline = self.outline(path)
         for clause in outline.stars if outline is not None else ():
             modules = [module for module in self.modules(path, clause) if module != path]
             for module in self._defining(modules, name) + modules[:MAX_STARRED]:
                 target = self._exported(module, name, depth + 1)
                 if target is not None:
                     return target
-            owner = self._type_taken_apart(path, clause, depth)
-            member = self.member(owner, name) if owner is not None else None
+            member = self._taken(path, clause, name, depth)
             if member is not None:
                 return member
         return None
@@ -332,9 +344,9 @@ class Resolver:
     def _defining(self, modules: list[str], name: str) -> list[str]:
         """Those of the modules that define a name."""
         if len(modules) > MANY_MODULES:
-            defining = self._table.paths_defining(name)
+            defining = self._definers(name)
             return [module for module in modules if module in defining]
-        outlines = [self._outlines.get(module) for module in modules]
+        outlines = [self.outline(module) for module in modules]
         return [
             module
             for module, outline in zip(modules, outlines, strict=True)
@@ -346,7 +358,7 @@ class Resolver:
 
         With `owned` also one that belongs to a type elsewhere, as Kotlin's extensions do.
         """
-        outline = self._outlines.get(path)
+        outline = self.outline(path)
         if outline is None:
             return None
         for symbol in outline.named(name):
@@ -367,7 +379,7 @@ class Resolver:
             declared = self._in_packages(path, [clause.module], name)
             if declared is not None:
                 return declared
-            defining = self._table.paths_defining(name)
+            defining = self._definers(name)
             modules = tuple(module for module in modules if module in defining)
         for module in modules:
             if module == path:
@@ -378,27 +390,31 @@ class Resolver:
             target = self._exported(module, name, depth + 1) or self._submodule(module, name)
             if target is not None:
                 return target
-        owner = self._type_taken_apart(path, clause, depth)
-        member = self.member(owner, name) if owner is not None else None
+        member = self._taken(path, clause, name, depth)
         if member is not None:
             return member
         found = (self._own(module, name, owned=True) for module in modules[:MAX_STARRED])
         return next((symbol for symbol in found if symbol is not None), None)
 
+    def _taken(self, path: str, clause: Import, name: str, depth: int) -> Symbol | None:
+        owner = self._type_taken_apart(path, clause, depth)
+        return self.member(owner, name) if owner is not None else None
+
     def _type_taken_apart(self, path: str, clause: Import, depth: int) -> Symbol | None:
         """The type whose members an import takes: Util of `import static app.Util.helper`."""
-        key = (path, clause)
-        if key not in self._taken_apart:
-            self._taken_apart[key] = None  # ends circles
-            self._taken_apart[key] = self._find_taken_apart(path, clause, depth)
-        return self._taken_apart[key]
+        key = ("apart", path, clause)
+        found: Symbol | None = self.asking.known(key, depth)
+        if found is MISSING:
+            find = partial(self._find_taken_apart, path, clause, depth)
+            found = self.asking.find(key, None, find, depth)
+        return found
 
     def _find_taken_apart(self, path: str, clause: Import, depth: int) -> Symbol | None:
         module, separator = clause.module.replace("::", "."), "."
         if "\\" in module:
             separator = "\\"
         package, _, last = module.rpartition(separator)
-        if not package or not last or depth > MAX_DEPTH:
+        if not package or not last:
             return None
         for file in self.modules(path, clause)[:MAX_STARRED]:
             own = self._own(file, last)
@@ -413,7 +429,7 @@ class Resolver:
 
     def _nested(self, path: str, name: str) -> Symbol | None:
         """A type inside another type of the same file, if only one is called so."""
-        language, outline = self._language(path), self._outlines.get(path)
+        language, outline = self._language(path), self.outline(path)
         if language is None or outline is None or language.visible not in PACKAGES:
             return None
         found = outline.named(name)
@@ -423,7 +439,8 @@ class Resolver:
     def _whole(self, path: str, clause: Import, bound: bool) -> Target | None:
         """The module itself; for `import a.b` that binds only `a`, the package `a`."""
         if not bound and "." in clause.module and clause.level == 0:
-            first = Import(_first(clause.module), (), "", 0, False, clause.start, clause.end)
+            package = clause.module.split(".", 1)[0]
+            first = Import(package, (), "", 0, False, clause.start, clause.end)
             modules = self.modules(path, first)
         else:
             modules = self.modules(path, clause)
@@ -443,37 +460,32 @@ class Resolver:
             return None
         if visible == "repository":  # Ruby: whatever was loaded; only constants are so far apart
             constant = name[:1].isupper()
-            defining = self._table.paths_defining(name) if constant else frozenset()
+            defining = self._definers(name) if constant else frozenset()
             return self._first_of(path, defining, name)
-        if visible == "language":
-            return self._first_of(path, self._in_same_language(path, name), name)
-        packages = self._packages(path) if visible in PACKAGES else []
+        if visible == "language":  # tables, custom properties
+            alike = (other for other in self._definers(name) if self._language(other) is language)
+            return self._first_of(path, frozenset(alike), name)
+        outline = self.outline(path)
+        packages = outline.packages if visible in PACKAGES and outline is not None else []
         if packages:
             if visible == "namespace":
                 packages = [outer for package in packages for outer in _outwards(package)]
             return self._in_packages(path, packages, name)
         folder = parent_of(path)
-        defining = self._table.paths_defining(name)
+        defining = self._definers(name)
         beside = frozenset(other for other in defining if parent_of(other) == folder)
         return self._first_of(path, beside, name)
 
-    def _in_same_language(self, path: str, name: str) -> frozenset[str]:
-        """Files that define a name in the language of another: tables, custom properties."""
-        mine = self._language(path)
-        defining = self._table.paths_defining(name)
-        return frozenset(other for other in defining if self._language(other) is mine)
-
-    def _packages(self, path: str) -> list[str]:
-        """The packages or namespaces that a file declares."""
-        facts = self._table.facts(path)
-        if facts is None:
-            return []
-        rows = np.flatnonzero(facts.table[:, KIND] == MODULE_NUMBER)
-        return [facts.names[number] for number in facts.table[rows, NAME].tolist()]
+    def outline(self, path: str) -> Outline | None:
+        """The outline of a file, as a source of the question at hand."""
+        self.asking.read(path)
+        if path not in self._seen:
+            self._seen[path] = self._outlines.get(path)
+        return self._seen[path]
 
     def _language(self, path: str) -> Language | None:
-        facts = self._table.facts(path)
-        return languages().get(facts.language) if facts is not None else None
+        outline = self.outline(path)
+        return outline.language if outline is not None else None
 
 
 def _assigns(symbol: Symbol, clause: Import) -> bool:
@@ -485,7 +497,3 @@ def _outwards(package: str) -> list[str]:
     """`A.B.C`, `A.B`, `A`: what lies in outer namespaces is visible too."""
     parts = package.split(".")
     return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]
-
-
-def _first(module: str) -> str:
-    return module.split(".", 1)[0]

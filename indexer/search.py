@@ -114,13 +114,12 @@ def similar_chunks(
         if code and _is_data(repository, hit.path):
             continue
         source = repository.sources.lines(hit.path)
-        if source is None or _nearly_same(words, hit.chunk.terms):
+        chunk = hit.chunk
+        if source is None or _nearly_same(words, chunk.terms):
             continue
-        last_line = hit.chunk.end_line + (10 if not found else 0)
+        last_line = chunk.end_line + (10 if not found else 0)
         why = f"similar to lines {first + 1}-{last}"
-        found.append(
-            range_snippet(source, hit.path, hit.chunk.start_line, last_line, why, hit.score)
-        )
+        found.append(range_snippet(source, hit.path, chunk.start_line, last_line, why, hit.score))
     return found
 
 

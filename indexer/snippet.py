@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from indexer.facts import FileFacts, Kind, Symbol
@@ -10,6 +11,7 @@ from indexer.line_index import LineIndex
 
 SIGNATURE_LINES = 5
 VALUE_LINES = 3
+VALUES = frozenset({Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD})
 MAX_LINE = 200
 """Longer lines are cut: they are data, not code."""
 
@@ -45,7 +47,7 @@ def signature_lines(lines: LineIndex, symbol: Symbol) -> list[int]:
     first = lines.line_of(symbol.start)
     signature = lines.line_of(symbol.signature_start)
     last = lines.line_of(max(symbol.signature_start, symbol.signature_end - 1))
-    if symbol.kind in (Kind.VARIABLE, Kind.CONSTANT, Kind.FIELD):
+    if symbol.kind in VALUES:
         last = min(last, signature + VALUE_LINES - 1)
     decorators = range(max(first, signature - 2), signature)
     return [*decorators, *range(signature, min(last, signature + SIGNATURE_LINES - 1) + 1)]
@@ -57,26 +59,63 @@ class Rows:
 
     shown: dict[int, str]
     summaries: dict[int, str]
+    size: int  # bytes of all of them, line ends included
+    indent: int  # the least of the lines that are not blank
+
+
+def _rows(shown: dict[int, str], summaries: dict[int, str]) -> Rows:
+    texts = (*shown.values(), *summaries.values())
+    size = sum(len(text.encode()) + 1 for text in texts)
+    indent = min((_indent(text) for text in shown.values() if text), default=MAX_LINE)
+    return Rows(shown, summaries, size, indent)
+
+
+def estimated_tokens(text: str) -> int:
+    """Four bytes a token, rounded up."""
+    return tokens_of_bytes(len(text.encode()))
+
+
+def tokens_of_bytes(size: int) -> int:
+    """As `estimated_tokens`, of a text of so many bytes."""
+    return -(-size // 4)
 
 
 def rows_of(lines: LineIndex, facts: FileFacts, symbol: Symbol, explained: bool) -> Rows:
     """The signature of a symbol, with the first line of its documentation if `explained`."""
-    numbers = signature_lines(lines, symbol)
-    shown = {line: line_text(lines, line) for line in numbers}
+    shown = _signature_rows(lines.text, symbol)
+    if shown is None:
+        shown = {line: line_text(lines, line) for line in signature_lines(lines, symbol)}
+    numbers = list(shown)
     summary = ""
     if explained:
         summary = _summary(lines.text[symbol.docstring_start : symbol.docstring_end])
     if not summary:
-        return Rows(shown, {})
+        return _rows(shown, {})
     language = languages()[facts.language]
     if language.docstring == "above":
         indent = " " * _indent(shown[numbers[0]])
-        return Rows(shown, {numbers[0]: f"{indent}{language.comment(summary)}"})
+        return _rows(shown, {numbers[0]: f"{indent}{language.comment(summary)}"})
     first = lines.line_of(symbol.docstring_start)
     if first in numbers:
-        return Rows(shown, {})
+        return _rows(shown, {})
     indent = " " * _indent(line_text(lines, first))
-    return Rows(shown, {numbers[-1]: f'{indent}"""{summary}"""'})
+    return _rows(shown, {numbers[-1]: f'{indent}"""{summary}"""'})
+
+
+def _signature_rows(text: bytes, symbol: Symbol) -> dict[int, str] | None:
+    """What `signature_lines` and `line_text` say, read in one go; None where \\r may end a line."""
+    begin = text.rfind(b"\n", 0, symbol.start) + 1
+    last = max(symbol.signature_start, symbol.signature_end - 1)
+    end = text.find(b"\n", last)
+    block = text[begin : end if end >= 0 else len(text)]
+    if b"\r" in block:
+        return None
+    pieces = block.split(b"\n")
+    signature = text.count(b"\n", begin, symbol.signature_start)
+    most = VALUE_LINES if symbol.kind in VALUES else SIGNATURE_LINES
+    chosen = pieces[max(0, signature - 2) : signature + min(most, SIGNATURE_LINES)]
+    first = symbol.start_line + max(0, signature - 2)
+    return {first + number: _shown(piece) for number, piece in enumerate(chosen)}
 
 
 class Skeleton:
@@ -87,6 +126,7 @@ class Skeleton:
         self._facts = facts
         self._shown: dict[int, str] = {}
         self._summaries: dict[int, str] = {}
+        self._indent = MAX_LINE
 
     def show(self, symbol: Symbol, explained: bool = True) -> None:
         """Adds a symbol."""
@@ -94,7 +134,26 @@ class Skeleton:
 
     def take(self, rows: Rows) -> None:
         self._shown.update(rows.shown)
+        self._indent = min(self._indent, rows.indent)
         self._summaries.update(rows.summaries)
+
+    def cost(self, rows: Sequence[Rows], count: Callable[[str], int]) -> int:
+        """Tokens of the lines that are not here yet."""
+        size = self._new_bytes(rows) if count is estimated_tokens else -1
+        return tokens_of_bytes(size) if size >= 0 else count(self.added(*rows))
+
+    def _new_bytes(self, rows: Sequence[Rows]) -> int:
+        """Bytes of the lines that are not here yet; -1 where some overlap only in part."""
+        here = self._shown.keys()
+        new: list[Rows] = []
+        for one in rows:
+            if here.isdisjoint(one.shown):
+                new.append(one)
+            elif one.summaries or not one.shown.keys() <= here:
+                return -1
+        if len(new) > 1 and not new[0].shown.keys().isdisjoint(new[1].shown):
+            return -1
+        return sum(one.size for one in new)
 
     def added(self, *rows: Rows) -> str:
         """The lines that are not here yet, for counting."""
@@ -114,9 +173,7 @@ class Skeleton:
 
     def text(self) -> str:
         order = sorted(self._shown)
-        indent = min(
-            (_indent(self._shown[line]) for line in order if self._shown[line].strip()), default=0
-        )
+        indent = self._indent
         above = languages()[self._facts.language].docstring == "above"
         text: list[str] = []
         for line in order:
@@ -153,7 +210,10 @@ def _summary(docstring: bytes) -> str:
 
 
 def line_text(lines: LineIndex, line: int) -> str:
-    content = lines.text[lines.line_start(line) : lines.line_end(line)]
+    return _shown(lines.text[lines.line_start(line) : lines.line_end(line)])
+
+
+def _shown(content: bytes) -> str:
     return content[:MAX_LINE].decode("utf-8", "replace").rstrip().expandtabs(4)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.answers import Answers
 from indexer.facts import FileFacts
 from indexer.files import FileTable
 from indexer.history import History
 from indexer.lexical import ChunkIndex
-from indexer.native.changes import changed_facts
+from indexer.native.changes import FactChanges, changed_facts
 from indexer.symbol_table import SymbolTable
 from indexer.vocabulary import Vocabulary
 
@@ -22,6 +26,8 @@ class Tables:
         self.chunks = ChunkIndex(self._vocabulary)
         self.files = FileTable()
         self.history = History()
+        self.defined = History()  # names that a known file has begun or ceased to define
+        self.answers = Answers(self.files, self.history, self.defined)
 
     def put(self, path: str, facts: FileFacts | None) -> None:
         """Sets or removes the facts of a file."""
@@ -39,6 +45,7 @@ class Tables:
             after = self._vocabulary.numbers_of(facts)
             changes = changed_facts(old, before, facts, after)
             self.files.contents.changed(path)
+            self.defined.record(self._redefined(before, after, changes))
             self.symbols.change(facts, before, after, changes)
             self.chunks.change(facts, before, after, changes.chunks)
 
@@ -50,6 +57,15 @@ class Tables:
         self.history.record(facts.path for facts in files)
         for facts in files:
             self.files.add(facts.path)
+
+    def _redefined(
+        self, before: NDArray[np.int32], after: NDArray[np.int32], changes: FactChanges
+    ) -> Iterator[str]:
+        """Names that a file defines in only one of two states, given the numbers of its names."""
+        start, old_end, end = changes.names
+        had = before[start : min(old_end, changes.defined_before)]
+        has = after[start : min(end, changes.defined)]
+        return self._vocabulary.names_of(set(had.tolist()) ^ set(has.tolist()))
 
     @property
     def nbytes(self) -> int:

@@ -45,14 +45,14 @@ class Visible:
             yield from self._of_module(value.path, set())
             return
         if isinstance(value, Bases):
-            owners = self._resolver.bases(value.owner)
+            owners: tuple[Symbol, ...] = self._resolver.bases(value.owner)
         else:
             owner = self._resolver.class_of(value)
-            owners = [owner] if owner is not None else []
+            owners = (owner,) if owner is not None else ()
         for owner in owners:
             for cls in self._resolver.with_bases(owner):
-                for member in self._resolver.own_members(cls):
-                    yield member.name
+                for outline, index in self._resolver.own_places(cls):
+                    yield outline.name_of(index)
 
     def _plain(self, source: Overlay, offset: int) -> Iterator[str]:
         bindings = source.bindings_at(offset)

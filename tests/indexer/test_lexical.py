@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +79,20 @@ def test_scores_after_any_changes_are_those_of_the_formula(
         put(fresh, path, dict(changes)[path])
     for limit in (1, 2, 1_000):
         assert fresh.chunks.search(query, limit) == index.search(query, limit)
+
+
+def test_the_commonest_terms_are_left_out_where_a_search_would_cost_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tables = Tables()
+    put(tables, "a", [["rare", "usual", "common"]])
+    put(tables, "b", [["usual", "common"], ["common"], ["other"]])
+    every = {"common": 1, "usual": 1, "rare": 1}
+    assert len(tables.chunks.search(every, 9)) == 3
+    monkeypatch.setattr("indexer.lexical.MAX_ENTRIES", 3)
+    assert tables.chunks.search(every, 9) == tables.chunks.search({"usual": 1, "rare": 1}, 9)
+    monkeypatch.setattr("indexer.lexical.MAX_ENTRIES", 0)
+    assert tables.chunks.search({"common": 1}, 9), "one term is always searched"
 
 
 def test_what_many_edits_leave_behind_is_thrown_out() -> None:
