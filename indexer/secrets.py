@@ -45,6 +45,14 @@ _SHAPES: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = (
     ((b"pypi-AgE",), re.compile(rb"\bpypi-AgE[\w-]{50,}")),
     ((b"hf_",), re.compile(rb"\bhf_[A-Za-z0-9]{30,}")),
     ((b"eyJ",), re.compile(rb"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}")),
+    ((b"SG.",), re.compile(rb"\bSG\.[\w-]{16,}\.[\w-]{30,}")),
+    ((b"GOCSPX-",), re.compile(rb"\bGOCSPX-[\w-]{24,}")),
+    ((b":AA",), re.compile(rb"\b\d{8,10}:AA[\w-]{32,}")),  # a bot of Telegram
+    ((b"dop_v1_",), re.compile(rb"\bdop_v1_[a-f0-9]{60,}")),
+    ((b"shpat_", b"shpss_"), re.compile(rb"\bshp(?:at|ss)_[a-fA-F0-9]{30,}")),
+    ((b"AGE-SECRET-KEY-1",), re.compile(rb"\bAGE-SECRET-KEY-1[0-9A-Z]{50,}")),
+    ((b"/api/webhooks/",), re.compile(rb"/api/webhooks/\d{10,}/[\w-]{40,}")),
+    ((b"dapi",), re.compile(rb"\bdapi[a-f0-9]{32}\b")),
     ((b"AccountKey=",), re.compile(rb"(?<=AccountKey=)[A-Za-z0-9+/=]{40,}")),
 )
 _ASSIGNED_WORDS = (

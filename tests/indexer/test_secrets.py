@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer import looks_secret, mask_secrets
+from tests.support.canaries import KINDS, canaries
 from tests.support.fixture import index_of, parse
 
 # Assembled at run time, so that no scanner takes this file for a leak.
@@ -53,6 +54,15 @@ def test_shapes_of_keys_are_found(name: str) -> None:
     assert CANARIES[name].split("\n")[-1].encode() not in masked or "unfinished" in name
     assert len(masked) == len(text) and masked.count(b"\n") == text.count(b"\n")
     assert not looks_secret(masked)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_canary_of_a_kind_is_masked(kind: str) -> None:
+    for canary in canaries(40):
+        if canary.kind == kind:
+            masked = mask_secrets(f"before = 1\n{canary.line}\nafter = 2\n".encode()).decode()
+            assert canary.secret not in masked, canary.line
+            assert masked.startswith("before = 1\n") and masked.endswith("\nafter = 2\n")
 
 
 @pytest.mark.parametrize("pattern", ASSIGNED)
