@@ -344,7 +344,7 @@ class Crawl:
             more_comes = self._is_listing or self._folders
             if not is_enough and more_comes and self._tasks:
                 break
-            pool.submit(Extract(self._next_files(TASK_FILES)))
+            pool.submit(Extract(self._next_files(TASK_FILES), is_judged=self._is_whole))
             self._tasks += 1
         is_short = len(self._waiting) < ENOUGH_WAITING
         if self._folders and not self._is_listing and not self._lists_here and is_short:

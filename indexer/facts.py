@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -172,14 +173,16 @@ class FileFacts:
 
     def to_row(self) -> tuple[Any, ...]:
         """All fields in their order: plain str, bytes, int, bool and tuples of int."""
-        return tuple(getattr(self, name) for name in self.__slots__)
+        row: tuple[Any, ...] = _ROW(self)
+        return row
 
     @classmethod
     def from_row(cls, row: Iterable[Any]) -> FileFacts:
         """The facts of `to_row`, also where tuples have become lists on the way."""
-        fields = dict(zip(cls.__slots__, row, strict=True))
-        fields["secrets"] = tuple((start, end) for start, end in fields["secrets"])
-        return cls(**fields)
+        *columns, secrets, has_errors = row
+        pairs = tuple((start, end) for start, end in secrets) if secrets else ()
+        fields: tuple[Any, ...] = (*columns, pairs, has_errors)
+        return cls(*fields)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -355,6 +358,9 @@ class FileFacts:
             chosen = chosen & (table[:, NAME] == self.name_number(name))
         hits: list[int] = chosen.nonzero()[0].tolist()
         return (self._symbol(table, index) for index in hits)
+
+
+_ROW = attrgetter(*FileFacts.__slots__)
 
 
 def _matrix(rows: bytes, width: int) -> NDArray[np.int32]:

@@ -149,8 +149,8 @@ class Rules:
 
     def root_of(self, path: str) -> str | None:
         """The root that a path lies in, the innermost of several."""
-        inside = [root for root in self.roots if path == root or path.startswith(_slash(root))]
-        return max(inside, key=len, default=None)
+        inside = [root for root in self.roots if path.startswith(root) and _is_in(path, root)]
+        return max(inside, key=len, default=None) if len(inside) != 1 else inside[0]
 
     def verdict(self, path: str, size: int | None = None, is_link: bool | None = None) -> Verdict:
         """Whether a file may be read, judged by its path, its links and its size in bytes.
@@ -177,10 +177,10 @@ class Rules:
             if not linked.allowed:
                 return linked
         if size is not None:
-            return self._size_verdict(name, size)
+            return self.size_verdict(name, size)
         return ALLOWED
 
-    def _size_verdict(self, name: str, size: int) -> Verdict:
+    def size_verdict(self, name: str, size: int) -> Verdict:
         """Data is worth knowing only up to a size that its language tells."""
         limit = self.config.max_file_bytes
         language = language_of(name)
@@ -228,6 +228,20 @@ class Rules:
             if not linked.allowed:
                 return linked
         return self.verdict(path, status.st_size, is_link)
+
+    def look_again(self) -> None:
+        """Folders may have become links since they were looked at."""
+        self._links.clear()
+
+    def place_verdict(self, path: str) -> Verdict:
+        """Whether a file that may be read is still in the workspace: no link leads to its folder.
+
+        Whoever reads it refuses to follow one that has taken the place of the file itself.
+        """
+        root = self.root_of(path)
+        if root is None:
+            return Verdict(False, "outside of the workspace folders")
+        return self._folder_link(parent_of(path), root)
 
     def _folder_link(self, folder: str, root: str) -> Verdict:
         """Whether a link leads to a folder, one below the other: each is asked for once."""
@@ -365,7 +379,7 @@ def _repository_top(root: str) -> str:
     """The folder with .git around a root, whose ignore files count too; else the root."""
     folder = root
     while True:
-        if Path(folder, ".git").exists():
+        if _exists(f"{_slash(folder)}.git"):
             return folder
         above = parent_of(folder)
         if above in ("", folder):
@@ -380,6 +394,12 @@ def _folders_between(top: str, folder: str) -> list[str]:
         folder = parent_of(folder)
         between.append(folder)
     return between[::-1]
+
+
+def _is_in(path: str, folder: str) -> bool:
+    """Whether a path, which begins as a folder's, is it or lies in it."""
+    length = len(folder)
+    return length == len(path) or path[length] == os.sep or folder.endswith(os.sep)
 
 
 def _slash(folder: str) -> str:

@@ -87,14 +87,14 @@ class ChunkIndex:
         terms = numbers[rows[:, 0] + np.repeat(first_name, term_counts)]
         lasts = pieces[:, LAST_TERM] - pieces[:, FIRST_TERM]
         slots = self._add(terms, rows[:, 1], lasts)
-        first = 0
-        for facts, count in zip(files, chunks, strict=True):
-            number = self._enter(facts)
-            own = slots[first : first + count]
-            self._slots[number] = own.tobytes()
-            self._file_of[own] = number
-            self._place_of[own] = np.arange(count)
-            first += count
+        numbers_of_files = np.fromiter(map(self._enter, files), np.int32, len(files))
+        self._file_of[slots] = np.repeat(numbers_of_files, chunks)
+        ends = np.cumsum(chunks)
+        self._place_of[slots] = np.arange(len(slots)) - np.repeat(ends - chunks, chunks)
+        packed, end = slots.tobytes(), 0
+        for number, count in zip(numbers_of_files.tolist(), chunks, strict=True):
+            self._slots[number] = packed[end : end + 4 * count]
+            end += 4 * count
 
     def _enter(self, facts: FileFacts) -> int:
         number = self._free_files.pop() if self._free_files else len(self._facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from indexer.costs import Costs
 from indexer.ignore import Rules
@@ -161,9 +161,9 @@ class Pool:
             elif is_suspect:
                 self._give_up(task, at_fault, CRASHED)
             else:
-                self._serve_by_process(type(task)((at_fault,)), is_suspect=True)
+                self._serve_by_process(replace(task, paths=(at_fault,)), is_suspect=True)
         if others:
-            self._serve_by_process(type(task)(others), deaths + (at_fault is None))
+            self._serve_by_process(replace(task, paths=others), deaths + (at_fault is None))
 
     def _give_up(self, task: Task, path: str, reason: str) -> None:
         if isinstance(task, Walk):

@@ -69,29 +69,26 @@ class FactsSource:
             if path in found
         }
 
-    def facts_of_file(self, path: str, rules: Rules) -> Extracted:
-        """The facts of a file, or why there are none."""
+    def facts_of_file(self, path: str, rules: Rules, is_judged: bool = False) -> Extracted:
+        """The facts of a file, or why there are none.
+
+        Of a file that is judged, a listing has just told that it may be read and is not stored.
+        """
         language = language_of(path)
         if language is None:
             return Extracted(path, None, "not in a known language", UNKNOWN)
-        try:
-            status = os.lstat(path)
-        except OSError as error:
-            is_gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-            reason = "" if is_gone else f"cannot be read: {error.strerror}"
-            return Extracted(path, None, reason, UNKNOWN)
-        verdict = rules.verdict_of(path, status)
-        if not verdict.allowed:
-            return Extracted(path, None, verdict.reason, UNKNOWN)
-        stored = self.stored([(path, state_of(status))])
-        if stored:
-            return stored[path]
+        known = self._place(path, rules) if is_judged else self._judge(path, rules)
+        if known is not None:
+            return known
         with self.costs.phase("read"):
             text, reason, state = read_allowed(path, rules)
         if text is None:
             if state != UNKNOWN and self._store is not None:
                 self._fresh.append(Kept(path, state, b"", None, reason))
             return Extracted(path, None, reason, state)
+        verdict = rules.size_verdict(path, len(text))
+        if not verdict.allowed:
+            return Extracted(path, None, verdict.reason, state)
         try:
             key = text_key(language.name, text) if self._store is not None else b""
             facts = self._facts_of_text(path, key)
@@ -110,6 +107,24 @@ class FactsSource:
         except Exception as error:
             reason = f"its facts could not be taken: {type(error).__name__}"
         return Extracted(path, None, reason, state)
+
+    def _place(self, path: str, rules: Rules) -> Extracted | None:
+        """Why a judged file is not read after all, None if it is."""
+        verdict = rules.place_verdict(path)
+        return None if verdict.allowed else Extracted(path, None, verdict.reason, UNKNOWN)
+
+    def _judge(self, path: str, rules: Rules) -> Extracted | None:
+        """Why a file is not read, or what is stored of it; None if it has to be read."""
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            is_gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+            reason = "" if is_gone else f"cannot be read: {error.strerror}"
+            return Extracted(path, None, reason, UNKNOWN)
+        verdict = rules.verdict_of(path, status)
+        if not verdict.allowed:
+            return Extracted(path, None, verdict.reason, UNKNOWN)
+        return self.stored([(path, state_of(status))]).get(path)
 
     def _facts_of_text(self, path: str, key: bytes) -> FileFacts | None:
         if self._store is None:

@@ -58,9 +58,10 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """Read files and take their facts."""
+    """Read files and take their facts. Judged ones were listed just now: they may be read."""
 
     paths: tuple[str, ...]
+    is_judged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def perform(task: Task, rules: Rules, source: FactsSource, watch: Watch | None) 
     for path in task.paths:
         if watch is not None:
             watch.begin()
-        file = source.facts_of_file(path, rules)
+        file = source.facts_of_file(path, rules, task.is_judged)
         done.append(file)
         size += file.facts.size if file.facts is not None else 0
         if len(done) == REPLY_FILES or size > REPLY_BYTES:
@@ -155,7 +156,8 @@ class Worker:
 
     def perform(self, task: Task) -> Iterator[Reply]:
         """Replies to a task, in order. Raises WorkerDiedError."""
-        self._send([type(task).__name__, list(task.paths)])
+        is_judged = isinstance(task, Extract) and task.is_judged
+        self._send([type(task).__name__, list(task.paths), is_judged])
         while (reply := self._receive())[0] != DONE:
             try:
                 unpacked = _unpacked(reply)
@@ -282,10 +284,15 @@ def main() -> None:
     watch = Watch(marks, config.max_file_seconds)
     base = resident_bytes()
     write_frame(replies, [READY])
+    rules = Rules(roots, config)
     while (task := read_frame(tasks)) is not None:
-        kind, paths = task
-        rules = Rules(roots, config)  # ignore files may have changed since the last task
-        work = Walk(tuple(paths)) if kind == Walk.__name__ else Extract(tuple(paths))
+        kind, paths, is_judged = task
+        if is_judged:
+            rules.look_again()
+        else:
+            rules = Rules(roots, config)  # ignore files may have changed since the last task
+        is_walk = kind == Walk.__name__
+        work = Walk(tuple(paths)) if is_walk else Extract(tuple(paths), is_judged)
         for reply in perform(work, rules, source, watch):
             watch.pause()
             write_frame(replies, _packed(reply))

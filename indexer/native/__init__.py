@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -143,15 +144,28 @@ class Reading(Facts):
     def __init__(self, grammar: Grammar, text: bytes, seconds: float) -> None:
         """Raises TooSlow after so many seconds of processor time; 0 means no limit."""
         library = load_library()
-        status, has_errors = ctypes.c_int32(), ctypes.c_int32()
+        told = (ctypes.c_int32 * 3)()  # status, has_errors, is_finished
+        start = ctypes.addressof(told)
         self._reading = library.sopilka_read(
-            grammar.handle, text, len(text), seconds, ctypes.byref(status), ctypes.byref(has_errors)
+            grammar.handle, text, len(text), seconds, start, start + 4, start + 8
         )
         if not self._reading:
-            if status.value == SLOW:
+            if told[0] == SLOW:
                 raise TooSlow
             raise MemoryError
-        super().__init__(library.sopilka_reading_facts(self._reading), text, bool(has_errors.value))
+        super().__init__(library.sopilka_reading_facts(self._reading), text, bool(told[1]))
+        self._is_clean = bool(told[2])
+
+    def suspicion(self) -> Suspicion | None:
+        return None if self._is_clean else super().suspicion()
+
+    def columns(self) -> Columns:
+        """In one piece, which is cut: each column by itself takes longer than copying all."""
+        sizes = (ctypes.c_uint64 * (COLUMNS - 1))()
+        start = self._library.sopilka_reading_columns(self._reading, sizes)
+        whole = ctypes.string_at(start, sum(sizes))
+        ends = tuple(accumulate(sizes))
+        return Columns(*map(whole.__getitem__, map(slice, (0, *ends), ends)))
 
     def __del__(self) -> None:
         if getattr(self, "_reading", None):
@@ -259,7 +273,11 @@ def load_library() -> ctypes.CDLL:
         "sopilka_grammar_free": (None, (pointer,)),
         "sopilka_digest": (size, (text, size)),
         "sopilka_parse": (number, (pointer, text, size)),
-        "sopilka_read": (pointer, (pointer, text, size, ctypes.c_double, pointer, pointer)),
+        "sopilka_read": (
+            pointer,
+            (pointer, text, size, ctypes.c_double, pointer, pointer, pointer),
+        ),
+        "sopilka_reading_columns": (pointer, (pointer, ctypes.POINTER(ctypes.c_uint64))),
         "sopilka_reading_facts": (pointer, (pointer,)),
         "sopilka_reading_free": (None, (pointer,)),
         "sopilka_document_new": (pointer, (pointer,)),

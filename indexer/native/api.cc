@@ -27,6 +27,7 @@ struct Reading {
   Strings strings;
   Tables tables;
   Facts facts;
+  std::string packed;  // all columns, one behind the other
 
   explicit Reading(const Grammar& grammar) : facts(grammar, grammar.triggers, &strings) {}
 };
@@ -35,6 +36,8 @@ struct Bytes {
   const void* data;
   uint64_t size;
 };
+
+constexpr int kColumns = 10;
 
 enum Status : int32_t { kDone = 0, kSlow = 1, kFailed = 2 };
 
@@ -46,8 +49,10 @@ Deadline deadline_in(double seconds) {
 }
 
 // Packs the columns at once where nobody has to look for secrets first.
-void finish_if_clean(Facts* facts) {
-  if (!facts->may_have_key_blocks() && facts->suspicious().empty()) facts->finish({});
+bool finish_if_clean(Facts* facts) {
+  const bool is_clean = !facts->may_have_key_blocks() && facts->suspicious().empty();
+  if (is_clean) facts->finish({});
+  return is_clean;
 }
 
 std::vector<Range> ranges_of(const int32_t* pairs, uint64_t count) {
@@ -101,7 +106,8 @@ SOPILKA_EXPORT void sopilka_look(const TSTree* tree, uint32_t* values) {
 
 // Parses a text and takes its facts, `seconds` at most. Gives null where that fails.
 SOPILKA_EXPORT Reading* sopilka_read(const Grammar* grammar, const char* text, uint64_t size,
-                                     double seconds, int32_t* status, int32_t* has_errors) {
+                                     double seconds, int32_t* status, int32_t* has_errors,
+                                     int32_t* is_finished) {
   try {
     const Deadline deadline = deadline_in(seconds);
     const std::string_view all(text, size);
@@ -118,7 +124,7 @@ SOPILKA_EXPORT Reading* sopilka_read(const Grammar* grammar, const char* text, u
     *has_errors = ts_node_has_error(root);
     reading->tables.sort();
     reading->facts.derive(all, reading->tables, nullptr);
-    finish_if_clean(&reading->facts);
+    *is_finished = finish_if_clean(&reading->facts);
     *status = kDone;
     return reading.release();
   } catch (const std::exception&) {
@@ -180,6 +186,20 @@ SOPILKA_EXPORT int32_t sopilka_columns(const Facts* facts, Bytes* columns) {
   };
   std::copy(std::begin(all), std::end(all), columns);
   return facts->may_have_key_blocks();
+}
+
+// The finished columns in the order of FileFacts, one behind the other, and the size of each.
+SOPILKA_EXPORT const char* sopilka_reading_columns(Reading* reading, uint64_t* sizes) {
+  Bytes columns[kColumns + 1];
+  sopilka_columns(&reading->facts, columns);
+  uint64_t all = 0;
+  for (int i = 0; i < kColumns; ++i) all += sizes[i] = columns[i].size;
+  reading->packed.clear();
+  reading->packed.reserve(all);
+  for (int i = 0; i < kColumns; ++i) {
+    if (sizes[i]) reading->packed.append(static_cast<const char*>(columns[i].data), sizes[i]);
+  }
+  return reading->packed.data();
 }
 
 // Byte ranges of the chunks as pairs, where the columns are not packed yet.

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from indexer import IndexConfig, Rules
 from indexer.ignore import content_verdict, secret_name
+from indexer.walk import list_folder
 
 
 def make(root: Path, files: dict[str, str]) -> Rules:
@@ -138,6 +139,16 @@ PATTERNS = st.lists(
 )
 
 
+def walked(root: Path) -> set[str]:
+    """What is found by listing folders, which looks for ignore files only where it sees some."""
+    rules, folders, found = Rules((str(root),), IndexConfig()), [str(root)], set[str]()
+    while folders:
+        for listing in list_folder(rules, folders.pop()):
+            folders += listing.folders
+            found.update(file.path for file in listing.files if not file.reason)
+    return found
+
+
 @settings(max_examples=15, deadline=None)
 @given(PATTERNS, PATTERNS, st.lists(st.lists(SEGMENTS, min_size=1, max_size=3), min_size=1))
 def test_git_agrees(
@@ -164,6 +175,7 @@ def test_git_agrees(
     ).stdout.split()
     ours = {name for name in files if rules.verdict(str(root / name)).allowed}
     assert ours == {name for name in listed if name.endswith(".py")}
+    assert walked(root) == {str(root / name) for name in ours}
 
 
 @pytest.mark.parametrize(

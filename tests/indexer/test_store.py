@@ -67,6 +67,18 @@ def test_facts_are_found_by_path_and_state_and_by_text(tmp_path: Path) -> None:
         assert store.find_text(second.path, other) is None
 
 
+def test_many_files_are_found_as_one_by_one(tmp_path: Path) -> None:
+    held = saved(tmp_path, 1_200)
+    store = Store(str(tmp_path), ROOM)
+    asked = [(facts.path, STATE + number % 3) for number, facts in enumerate(held)]
+    asked.append(("/r/none.py", STATE))
+    one_by_one = {path: store.find(path, state) for path, state in asked}
+    known = {path: found for path, found in one_by_one.items() if found is not None}
+    assert len(known) == 400
+    assert store.find_all(asked) == known
+    assert store.find_all([]) == {}
+
+
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_facts_of_every_language_come_back_as_they_were(tmp_path: Path, name: str) -> None:
     facts = facts_of(SAMPLES[name], f"/repo/{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -98,6 +99,46 @@ def test_a_worker_answers_as_the_caller_itself_would(tmp_path: Path) -> None:
         assert sum(file.facts is not None for reply in here for file in reply) == len(SAMPLES) + 1
     finally:
         worker.close()
+
+
+@needs_posix
+def test_a_judged_file_is_not_read_where_a_link_has_taken_the_place_of_its_folder(
+    tmp_path: Path,
+) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root / "a", root / "b", outside / "a"):
+        folder.mkdir(parents=True)
+        (folder / "x.py").write_text("x = 1\n")
+    rules, source = Rules((str(root),), IndexConfig()), FactsSource(IndexConfig())
+    task = Extract((f"{root}/a/x.py", f"{root}/b/x.py"), is_judged=True)
+    worker = Worker((str(root),), IndexConfig())
+    try:
+        for change, reasons in (
+            (lambda: None, ["", ""]),
+            (lambda: swap(root / "a", outside / "a"), [ESCAPES, ""]),
+            (lambda: swap(root / "b", root / "elsewhere"), [ESCAPES, INSIDE]),
+        ):
+            change()
+            rules.look_again()
+            here = [file for reply in perform(task, rules, source, None) for file in reply]
+            assert [file.reason for file in here] == reasons
+            assert [file.facts is not None for file in here] == [not reason for reason in reasons]
+            assert [file for reply in worker.perform(task) for file in reply] == here
+    finally:
+        worker.close()
+
+
+ESCAPES = "a link that leaves the workspace folders"
+INSIDE = "a link to a file that counts under its own path"
+
+
+def swap(folder: Path, target: Path) -> None:
+    """Moves a folder away unless its target is elsewhere, and puts a link to that in its place."""
+    if target.exists():
+        shutil.rmtree(folder)
+    else:
+        folder.rename(target)
+    folder.symlink_to(target)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
