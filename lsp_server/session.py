@@ -16,10 +16,11 @@ from indexer import ByteEdit, Crawler, Index, IndexConfig, Open, Rules, mask_sec
 from indexer.document import to_bytes
 from indexer.ignore import IGNORE_FILES, secret_name
 from lsp_server import background
-from lsp_server.cache import store_folder
+from lsp_server.cache import read_keeping, store_folder, write_keeping
 from lsp_server.features import completion as feature
 from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.edit_history import EditHistory
+from lsp_server.features.keeping import Keeping
 from lsp_server.features.model import Model
 from lsp_server.features.pace import Pace
 from lsp_server.features.recent import RecentEdits
@@ -110,6 +111,7 @@ class Session:
     recent: RecentEdits = field(default_factory=RecentEdits)
     typing: Typing = field(default_factory=Typing)
     edits: EditHistory = field(default_factory=EditHistory)
+    keeping: Keeping = field(default_factory=Keeping)
     pace: Pace = field(default_factory=Pace)
     remote: RemoteAccess = field(default_factory=RemoteAccess)
     jobs: Jobs = field(init=False)
@@ -136,6 +138,7 @@ class Session:
             rest = state.shown.rest(ask.text, ask.offset)
             if rest is not None:
                 return rest
+            self._learn(state, ask)
         if state.ahead is not None:
             state.ahead.cancel()
             state.ahead = None
@@ -157,7 +160,14 @@ class Session:
             self.recent.spans,
             state.shown.expected(ask.text, ask.offset),
             self.typing.unwanted(ask.path, self.clock()),
+            self.keeping.probability if self.settings.completion.learn else float,
         )
+
+    def _learn(self, state: DocumentState, ask: Ask) -> None:
+        """The user has gone on from the suggestion that was shown: with it, or without."""
+        outcome = state.shown.outcome(ask.text)
+        if outcome is not None and self.settings.completion.learn:
+            self.keeping.learn(*outcome)
 
     def refusal(self, ask: Ask) -> str | None:
         """Why nothing may be suggested here, in words; None where it may."""
@@ -279,11 +289,13 @@ class Session:
     def start(self, spawn: Spawn) -> None:
         """Loads what the settings ask for, beside the messages."""
         self.jobs.start(spawn)
+        self.keeping = read_keeping(self.settings)
         self.load_model()
         self.crawl()
         self.watch()
 
     def stop(self) -> None:
+        write_keeping(self.settings, self.keeping)
         self.jobs.stop()
         self.crawler.cancel()
         for state in self.documents.values():

@@ -52,6 +52,11 @@ class CompletionSettings:
         minimum=0,
         maximum=1,
     )
+    learn: bool = setting(
+        True,
+        "Learn from what you keep how sure a suggestion has to be. Four numbers are kept for it in "
+        "your cache folder, and nothing of any text.",
+    )
     multiline: Literal["auto", "never", "always"] = setting(
         "auto",
         "Whether a suggestion may have several lines: `auto` where an empty block begins, "

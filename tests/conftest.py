@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,3 +25,9 @@ def own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     for address in addresses(run).values():
         asyncio.run(ask(address, "stop"))
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_learned_yet(own_cache_folder: None) -> None:
+    """What one test keeps of suggestions must not decide what another one is shown."""
+    Path(os.environ["XDG_CACHE_HOME"], "sopilka", "keeping.json").unlink(missing_ok=True)

@@ -133,6 +133,7 @@ class Prepared:
     unknown: Callable[[str], Sequence[UnknownName]]
     # Lines that the user has just deleted something of.
     unwanted: frozenset[str]
+    kept: Callable[[float], float]
 
 
 async def complete(
@@ -151,11 +152,13 @@ def prepare(
     recent: tuple[RecentSpan, ...] = (),
     expected: str = "",
     unwanted: frozenset[str] = frozenset(),
+    kept: Callable[[float], float] = lambda confidence: confidence,
 ) -> Prepared | Silence:
     """Context and prompt. `recent` are the places that were edited lately, the latest first.
 
     What is `expected`, as an earlier suggestion said, is checked faster than it would be written.
-    Lines that are `unwanted` are not suggested.
+    Lines that are `unwanted` are not suggested. `kept` makes of a suggestion's confidence the
+    chance that this user keeps it.
 
     `clock` is time.monotonic, in seconds.
     """
@@ -208,7 +211,7 @@ def prepare(
         is_same = is_checked and is_text_of(index, ask)
         return index.unknown_names(ask.path, ask.offset, text) if is_same else ()
 
-    return Prepared(ask, model, place, prompt, attempts, snippets, receipt, unknown, unwanted)
+    return Prepared(ask, model, place, prompt, attempts, snippets, receipt, unknown, unwanted, kept)
 
 
 def ways_for(model: Model, line: str, elsewhere: str) -> tuple[Way, ...]:
@@ -249,8 +252,9 @@ async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Comple
     receipt = with_costs(prepared.receipt, spent, written, (clock() - generated) * 1e3)
     if isinstance(completion, Silence):
         return Silence(completion.reason, replace(receipt, filtered=completion.reason))
-    if prepared.ask.automatic and written.confidence < settings.completion.min_confidence:
-        reason = f"confidence {written.confidence:.2f} is below completion.minConfidence"
+    chance = prepared.kept(written.confidence)
+    if prepared.ask.automatic and chance < settings.completion.min_confidence:
+        reason = f"confidence {chance:.2f} is below completion.minConfidence"
         return Silence(reason, replace(receipt, filtered="min_confidence"))
     return replace(completion, confidence=written.confidence, receipt=receipt)
 

@@ -20,9 +20,12 @@ class Shown:
     """
 
     _made: list[tuple[bytes, Completion]] = field(default_factory=list)
+    # The latest, as long as nobody knows what became of it.
+    _open: Completion | None = None
 
     def add(self, text: bytes, completion: Completion) -> None:
         """A suggestion that was made for a text is shown now."""
+        self._open = completion
         self._made = [(text, completion), *self._made][:_MAX_STATES]
         while len(self._made) > 1 and sum(len(old) for old, _ in self._made) > _MAX_BYTES:
             self._made.pop()
@@ -56,6 +59,17 @@ class Shown:
             and self._made[0][1].text.encode().startswith(inserted.replace(b"\r\n", b"\n"))
         )
 
+    def outcome(self, text: bytes) -> tuple[float, bool] | None:
+        """The confidence of the latest suggestion and whether the text has all of it now.
+
+        To be asked when the text is none of the suggestion's states any more. Told once.
+        """
+        if self._open is None:
+            return None
+        shown, self._open = self._open, None
+        return shown.confidence, text.startswith(shown.text.encode(), shown.start)
+
     def clear(self) -> None:
         """Something changed elsewhere that the model would see."""
         self._made.clear()
+        self._open = None
