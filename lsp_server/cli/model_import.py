@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lsp_server.cli.model_text import size_text
@@ -39,6 +40,9 @@ second or more, and otherwise int4; it refuses, with the numbers, if neither fit
   fp16   nothing is rounded; stored in 32 bits, since the operators for CPUs have no 16
 --context 0 (the default) takes the model's own, halved until its keys and values fit half of the
 memory that is left. What is asked for by name is done even if it does not fit this machine.
+--calibrate TEXTS rounds by what the model does with a folder of code, a text file, or a .jsonl file
+of objects with "text". With int4 that halves what rounding changes; it takes minutes for a model of
+1B and hours for one of 30B, and after a stop it reads the texts from the beginning.
 """
 PULL = """\
 Fetches a repository into the Hugging Face cache and imports it; only what an import reads is
@@ -69,6 +73,7 @@ def add_parsers(actions: Any) -> None:
         parser.add_argument("--name", help="how to call it (default: as its files are called)")
         parser.add_argument("--quant", choices=("auto", "int4", "int8", "fp16"), default="auto")
         parser.add_argument("--context", type=int, default=0, metavar="N", help="tokens; 0: auto")
+        parser.add_argument("--calibrate", type=Path, metavar="TEXTS", help="round by these texts")
         parser.add_argument("--force", action="store_true", help="replace a model of that name")
         parser.add_argument("--json", action="store_true", help="print JSON")
         add_settings(parser)
@@ -103,6 +108,7 @@ def run_import(named: str, options: argparse.Namespace, settings: Settings) -> i
 
 
 def _import_source(source: Source, store: ModelStore, options: argparse.Namespace) -> int:
+    from runtime.export.calibrate_texts import Calibration
     from runtime.export.importing import import_model
     from runtime.export.plan import Machine, fits, make_plan
     from runtime.export.write import Options, shape_of
@@ -129,8 +135,12 @@ def _import_source(source: Source, store: ModelStore, options: argparse.Namespac
         replace=options.force,
         notes={"source": notes},
     )
+    texts = options.calibrate
+    calibration = None if texts is None else Calibration(texts, report=line.note)
     try:
-        bundle = import_model(source, store.place(name), wanted, plan.size, _Report(line))
+        bundle = import_model(
+            source, store.place(name), wanted, plan.size, _Report(line), calibration
+        )
     except KeyboardInterrupt:
         line.close()
         line.note("stopped; the same command goes on from here")

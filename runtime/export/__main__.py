@@ -154,8 +154,6 @@ def _layers(text: str) -> tuple[int, ...]:
 def _calibration(arguments: argparse.Namespace) -> Calibration | None:
     if arguments.calibrate is None:
         return None
-    if not arguments.calibrate.exists():
-        raise ExportError(f"--calibrate: {arguments.calibrate} does not exist")
     if arguments.calibration_tokens < MIN_TOKENS:
         raise ExportError(
             f"--calibration-tokens must be at least {MIN_TOKENS}, not "

@@ -101,6 +101,8 @@ def _in_turn(texts: list[Text], rng: random.Random) -> Iterator[Text]:
 
 def read_texts(source: Path) -> list[Text]:
     """Return all texts of a file or folder. Raises ExportError where there are none."""
+    if not source.exists():
+        raise ExportError(f"the texts for a calibration, {source}, do not exist")
     if source.is_dir():
         texts = list(_of_folder(source))
     elif source.suffix == ".jsonl":

@@ -22,11 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.bundle import WEIGHTS, Bundle
+from runtime.export.calibrate_texts import Calibration
 from runtime.export.decoder import Decoder
 from runtime.export.errors import ExportError
 from runtime.export.journal import Journal, WeightsFile
 from runtime.export.sources import Source
-from runtime.export.write import Options, checked_config, prompt_format, write_files
+from runtime.export.write import Options, calibrated, checked_config, prompt_format, write_files
 from runtime.ops.expert_dispatch.pack import Quantized
 
 _JOURNAL = "journal"
@@ -57,6 +58,7 @@ def import_model(
     options: Options,
     size: int,
     report: Callable[[Progress], None],
+    calibration: Calibration | None = None,
 ) -> Bundle:
     """Write the bundle `target` of about `size` bytes, and return it.
 
@@ -76,9 +78,11 @@ def import_model(
         folder.mkdir(exist_ok=True)
         meter = _Meter(source, report)
         weights = WeightsFile(folder / WEIGHTS)
-        identity = _identity(source, options, asdict(config))
+        rounding = calibrated(calibration, source, config, options.schemes, tokenizer, prompt)
+        texts = None if rounding is None else rounding.fingerprint
+        identity = _identity(source, options, asdict(config), texts)
         journal = Journal(folder / _JOURNAL, weights, identity, meter.finished)
-        decoder = functools.partial(Decoder, tensors=meter)
+        decoder = functools.partial(Decoder, tensors=meter, rounding=rounding)
         try:
             write_files(folder, weights, config, tokenizer, prompt, options, decoder, journal)
             weights.close()
@@ -94,10 +98,13 @@ def import_model(
     return Bundle.open(target, verify=False)
 
 
-def _identity(source: Source, options: Options, config: dict[str, Any]) -> dict[str, Any]:
+def _identity(
+    source: Source, options: Options, config: dict[str, Any], texts: str | None
+) -> dict[str, Any]:
     """All that decides which bytes are written, as JSON gives it back."""
     chosen = {**asdict(options), "replace": False}
-    identity = {"source": source.fingerprint(), "options": chosen, "config": config}
+    fingerprints = {"source": source.fingerprint(), "texts": texts}
+    identity = {**fingerprints, "options": chosen, "config": config}
     return dict(json.loads(json.dumps(identity)))
 
 

@@ -69,14 +69,24 @@ def export_bundle(
         named = replace(options, name=options.name or opened.name)
         tokenizer = opened.tokenizer()
         prompt = prompt_format(tokenizer, config, options.prompt_layout, opened)
-        rounding = None
-        if calibration is not None:
-            windows = calibration.windows(tokenizer, prompt, config)
-            rounding = CalibratedRounding(
-                opened, config, options.schemes, windows, calibration.report
-            )
+        rounding = calibrated(calibration, opened, config, options.schemes, tokenizer, prompt)
         decoder = functools.partial(Decoder, tensors=opened, rounding=rounding)
         return write_bundle(target, config, tokenizer, prompt, named, decoder)
+
+
+def calibrated(
+    calibration: Calibration | None,
+    source: Source,
+    config: ModelConfig,
+    schemes: Schemes,
+    tokenizer: bytes,
+    prompt: dict[str, Any],
+) -> CalibratedRounding | None:
+    """Return how to round, if texts decide it. Raises ExportError where they cannot be read."""
+    if calibration is None:
+        return None
+    windows = calibration.windows(tokenizer, prompt, config)
+    return CalibratedRounding(source, config, schemes, windows, calibration.report)
 
 
 def checked_config(source: Source, options: Options) -> ModelConfig:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from runtime.bundle import Bundle
+from runtime.export.calibrate_texts import Calibration
 from runtime.export.importing import Progress, import_model
 from runtime.export.plan import Machine, make_plan
 from runtime.export.sources import open_source
@@ -37,6 +38,7 @@ def run_import(
     target: Path,
     precision: str = "int4",
     report: Callable[[Progress], None] = lambda progress: None,
+    calibration: Calibration | None = None,
     **options: Any,
 ) -> Bundle:
     """Import in this process."""
@@ -49,7 +51,7 @@ def run_import(
         )
         for name, value in options.items():
             object.__setattr__(chosen, name, value)
-        return import_model(opened, target, chosen, plan.size, report)
+        return import_model(opened, target, chosen, plan.size, report, calibration)
     finally:
         opened.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,6 +22,7 @@ from runtime.export.calibrate_texts import Calibration
 from runtime.export.decoder import Schemes
 from runtime.export.errors import ExportError
 from runtime.export.footprint import footprint
+from runtime.export.importing import Progress
 from runtime.export.linear import Scheme
 from runtime.export.quantize import round_plainly
 from runtime.export.sources import Checkpoint
@@ -37,6 +39,7 @@ from tests.runtime.fixture_bundles import (
     schemes,
     scratch,
 )
+from tests.runtime.importing import contents, layered_checkpoint, run_import
 
 ROOT = Path(__file__).parents[2]
 FLOAT = Scheme(32, 32)
@@ -210,7 +213,7 @@ def test_an_expert_that_no_token_is_sent_to_is_rounded_by_what_the_others_get() 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--calibrate", "missing"], "--calibrate: missing does not exist"),
+        (["--calibrate", "missing"], "the texts for a calibration, missing, do not exist"),
         (["--sensitive", "last"], "give numbers of layers with commas between"),
         (["--calibrate", ".", "--calibration-tokens", "5"], "must be at least 1024, not 5"),
     ],
@@ -263,3 +266,29 @@ def test_a_sensitive_layer_that_does_not_exist(tmp_path: Path, layers: tuple[int
     plan = replace(schemes("int4", "int8", "int8"), sensitive=layers)
     with pytest.raises(ExportError, match=f"layer {layers[0]} does not exist.*from 0 to 1"):
         export_bundle(CHECKPOINTS / "tied", tmp_path / "b", Options(schemes=plan))
+
+
+def test_an_import_that_was_stopped_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    source, texts = layered_checkpoint(tmp_path / "source"), Calibration(ROOT / "indexer", 2048)
+    whole = contents(run_import(source, tmp_path / "whole", calibration=texts).path)
+    kept: list[int] = []
+
+    def stop(progress: Progress) -> None:
+        if progress.sections == 4:
+            raise KeyboardInterrupt
+
+    def resume(calibration: Calibration) -> dict[str, bytes]:
+        target = tmp_path / "model"
+        shutil.rmtree(target, ignore_errors=True)
+        with pytest.raises(KeyboardInterrupt):
+            run_import(source, target, report=stop, calibration=texts)
+        kept.clear()
+        told = run_import(
+            source, target, report=lambda each: kept.append(each.kept), calibration=calibration
+        )
+        return contents(told.path)
+
+    assert resume(texts) == whole
+    assert kept[-1] > 0
+    assert resume(Calibration(ROOT / "indexer", 4096))["weights.bin"] != whole["weights.bin"]
+    assert kept[-1] == 0, "other texts round otherwise: nothing is taken over"
