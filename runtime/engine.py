@@ -402,9 +402,15 @@ class Engine:
                 text,
                 choice.logprob,
                 sequence.confidences[-1],
+                self._so_far(sequence) if "\n" in text else None,
                 reason,
             )
         )
+
+    def _so_far(self, sequence: Sequence) -> float:
+        """The confidence of all tokens but the last."""
+        signals = Signals.of(sequence.logprobs[:-1], sequence.match_lengths[:-1])
+        return self.mixture.confidence(signals)
 
     def _finish_cancelled(self) -> None:
         with self._lock:

@@ -59,7 +59,8 @@ class Output:
     """What one step produced for one sequence.
 
     `text` holds whole characters only, and never a part of a stop string. `logprob` (natural
-    logarithm) and `confidence` belong to `token_id`; both are 0 when there is none.
+    logarithm) and `confidence` belong to `token_id`; both are 0 when there is none. `so_far` is
+    what the result's confidence would be without this token, told where the token ends a line.
     """
 
     sequence_id: int
@@ -67,6 +68,7 @@ class Output:
     text: str = ""
     logprob: float = 0.0
     confidence: float = 0.0
+    so_far: float | None = None
     finish_reason: FinishReason | None = None
     error: str | None = None
 

@@ -248,15 +248,25 @@ async def finish(prepared: Prepared, settings: Settings, clock: Clock) -> Comple
         if written.heals:
             break
     generated = clock()
-    completion = to_completion(prepared, written)
+    completion = judged(prepared, written, settings.completion.min_confidence)
+    if isinstance(completion, Silence) and written.first_line is not None:
+        # Several lines were too much to be sure of: perhaps the first is not.
+        written = replace(written, confidence=written.first_line)
+        alone = replace(prepared, place=replace(prepared.place, multiline=False))
+        completion = judged(alone, written, settings.completion.min_confidence)
     receipt = with_costs(prepared.receipt, spent, written, (clock() - generated) * 1e3)
     if isinstance(completion, Silence):
         return Silence(completion.reason, replace(receipt, filtered=completion.reason))
-    chance = prepared.kept(written.confidence)
-    if prepared.ask.automatic and chance < settings.completion.min_confidence:
-        reason = f"confidence {chance:.2f} is below completion.minConfidence"
-        return Silence(reason, replace(receipt, filtered="min_confidence"))
     return replace(completion, confidence=written.confidence, receipt=receipt)
+
+
+def judged(prepared: Prepared, written: Written, min_confidence: float) -> Completion | Silence:
+    """What is shown of a text, if it passes the filters and is likely enough to be kept."""
+    completion = to_completion(prepared, written)
+    chance = prepared.kept(written.confidence)
+    if isinstance(completion, Silence) or not prepared.ask.automatic or chance >= min_confidence:
+        return completion
+    return Silence(f"confidence {chance:.2f} is below completion.minConfidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,16 +278,20 @@ class Written:
     result: Result
     confidence: float
     prompt: Sequence[int] = ()
+    # How sure the model was of the first line alone, where it wrote more.
+    first_line: float | None = None
 
 
 async def write(model: Model, attempt: Attempt, place: Place) -> Written:
     """One attempt, ended as soon as what follows would not be shown."""
-    text, held_probability = "", 1.0
+    text, held_probability, first_line = "", 1.0, None
     async with model.engine.generate(attempt.request) as generation:
         async for output in generation:
             if len(text) < len(attempt.held):
                 held_probability *= output.confidence
             text += output.text
+            if first_line is None and "\n" in attempt.rest(text):
+                first_line = output.so_far
             if attempt.heals(text) == "no" or is_enough(attempt.rest(text), place):
                 generation.cancel()
                 break
@@ -285,11 +299,12 @@ async def write(model: Model, attempt: Attempt, place: Place) -> Written:
     is_healed = not attempt.held or attempt.heals(text) == "yes"
     # Where the start was forced, the probabilities are conditional on it already.
     is_forced = attempt.request.sampling.start == attempt.held
-    is_given = is_forced or attempt.line is not None
-    confidence = (
-        result.confidence if is_given else without_held(result.confidence, held_probability)
-    )
-    return Written(is_healed, attempt.rest(text), result, confidence, attempt.request.prompt)
+    confidence = result.confidence
+    if not is_forced and attempt.line is None:
+        confidence = without_held(confidence, held_probability)
+        first_line = first_line and without_held(first_line, held_probability)
+    rest = attempt.rest(text)
+    return Written(is_healed, rest, result, confidence, attempt.request.prompt, first_line)
 
 
 def to_completion(prepared: Prepared, written: Written) -> Completion | Silence:

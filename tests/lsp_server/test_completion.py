@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inline_snapshot import snapshot
+from numpy.typing import NDArray
 
 from lsp_server.features.candidates import candidates
-from lsp_server.features.completion import Completion, Prepared, Silence, finish, prepare
+from lsp_server.features.completion import Completion, Prepared, Silence, complete, finish, prepare
 from lsp_server.features.healing import Way, heals, ways_to_heal, without_held
 from lsp_server.receipt import prompt_pieces
 from lsp_server.settings import Settings
@@ -29,9 +31,9 @@ from tests.lsp_server.check import (
     scripted_model,
     settings_with,
 )
-from tests.support.byte_tokenizer import ByteTokenizer
+from tests.support.byte_tokenizer import END, ByteTokenizer
 from tests.support.fixture import index_of, parse
-from tests.support.scripted_runner import ScriptedRunner
+from tests.support.scripted_runner import MARGIN, ScriptedRunner
 
 
 def test_a_line_is_continued() -> None:
@@ -281,6 +283,28 @@ def test_comments_and_strings_can_be_left_alone(
     unasked = shown(True)
     assert (reason in unasked) if reason else ("cursor" not in unasked)
     assert "cursor" not in shown(False), "who asks gets an answer"
+
+
+def test_the_first_line_is_shown_where_only_that_is_sure() -> None:
+    source = "def area(a, b):\n    $0\n\nprint(area(1, 2))\n"
+    script = [*b"    c = a * b\n    return c\n", END]
+
+    def logits(context: Sequence[int]) -> NDArray[np.float32]:
+        """Sure of the first line; of the second anything may be."""
+        known = list(context)
+        at = max(n for n in range(len(script)) if known[len(known) - n :] == script[:n])
+        row = np.zeros(ByteTokenizer.vocab_size, np.float32)
+        row[script[at]] = MARGIN if at <= script.index(10) else 1.0
+        return row
+
+    fixture = parse(source)
+    model = scripted_model(ScriptedRunner(logits))
+    ask = ask_of(fixture, automatic=True)
+    for multiline in ("auto", "never"):
+        settings = settings_with(multiline=multiline, min_confidence=0.2)
+        found = asyncio.run(complete(index_of(fixture), model, ask, settings, time.monotonic))
+        assert isinstance(found, Completion) and found.text == "c = a * b"
+        assert found.confidence > 0.9
 
 
 NAMES = """\
