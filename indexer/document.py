@@ -6,7 +6,9 @@ import re
 import time
 from typing import Any
 
+import numpy as np
 import tree_sitter
+from numpy.typing import NDArray
 
 from indexer.changes import ByteEdit
 from indexer.extract import DocumentExtractor, Points
@@ -19,6 +21,8 @@ PARSE_SECONDS = 0.012
 """Processor time that one reading of a document's tree may take."""
 PAUSE_SECONDS = 0.03
 """How long others may work before a parser that was not done goes on."""
+EDIT_SHARE = 4
+"""A whole new text is an edit if what comes and goes is at most this part of it."""
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -50,8 +54,14 @@ class Document:
         self._extractor = DocumentExtractor(self.language) if self.language else None
 
     def replace(self, version: int, text: str | bytes) -> None:
+        """Takes a whole new text; as an edit of what differs where that is the smaller part."""
         self.version = version
-        self._set_text(to_bytes(text))
+        new = to_bytes(text)
+        start, end, new_end = changed_bytes(self.text, new)
+        if self._tree is None or (end - start) + (new_end - start) > len(new) // EDIT_SHARE:
+            self._set_text(new)
+        elif new != self.text:
+            self._apply(start, end, new[start:new_end])
 
     def edit(self, version: int, edits: tuple[ByteEdit, ...]) -> None:
         """Applies edits in order. Raises ValueError, and changes nothing, if one does not fit."""
@@ -226,6 +236,34 @@ def to_bytes(text: str | bytes) -> bytes:
     except UnicodeEncodeError:
         joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
         return LONE_SURROGATE.sub("\ufffd", joined).encode()
+
+
+def changed_bytes(old: bytes, new: bytes) -> tuple[int, int, int]:
+    """Where two texts differ, in whole characters: the start, and the ends in the old and the new.
+
+    Before the start and behind the ends they are the same.
+    """
+    common = min(len(old), len(new))
+    one, other = np.frombuffer(old, np.uint8), np.frombuffer(new, np.uint8)
+    start = _equal_items(one[:common], other[:common])
+    while start > 0 and _is_inside_character(old, new, start):
+        start -= 1
+    rest = common - start
+    same = _equal_items(one[len(old) - rest :][::-1], other[len(new) - rest :][::-1])
+    while same > 0 and new[len(new) - same] & 0xC0 == 0x80:
+        same -= 1
+    return start, len(old) - same, len(new) - same
+
+
+def _equal_items(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> int:
+    """How many items are equal before the first that differs."""
+    differ = one != other
+    first = int(differ.argmax()) if len(differ) else 0
+    return first if len(differ) and differ[first] else len(differ)
+
+
+def _is_inside_character(old: bytes, new: bytes, at: int) -> bool:
+    return any(at < len(text) and text[at] & 0xC0 == 0x80 for text in (old, new))
 
 
 def _has_lone_return(text: bytes) -> bool:

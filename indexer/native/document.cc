@@ -10,6 +10,8 @@ namespace {
 
 constexpr int kMaxErrors = 1'000;
 constexpr uint64_t kMaxNanoseconds = 500'000'000;  // processor time of a query over a document
+constexpr uint64_t kMaxSlowNanoseconds = 20'000'000;  // the same once that was not enough
+constexpr int kMaxSlowReads = 4;  // after so many no tree of the document is asked
 constexpr int32_t kMaxGarbage = 50'000;  // strings that nothing uses any more, at most
 
 // How an edit moves offsets. Starts behind it and ends behind it move; an insertion just before a
@@ -147,7 +149,11 @@ bool Document::update(const TSTree* good, const TSTree* tree, std::string_view t
     facts_->derive(text, broken_tables(nullptr, text), &chunks_);
     return false;
   }
-  if (strings_->size() - first_strings_ > kMaxGarbage) reset();
+  if (slow_reads_ && text.size() < slow_size_ / 2) {  // what made it slow may be gone
+    slow_reads_ = 0;
+    reset();
+  }
+  if (strings_->size() - first_strings_ > kMaxGarbage && !slow_reads_) reset();
   const TSNode root = ts_tree_root_node(tree);
   const int errors = keep ? count_errors(root, kMaxErrors) : 0;
   if (good_errors_ >= 0 && errors > good_errors_) {
@@ -173,17 +179,20 @@ bool Document::update(const TSTree* good, const TSTree* tree, std::string_view t
   return true;
 }
 
-// Runs the query for a while; after that no tree of this document is asked again.
-bool Document::read(const Range* range, TSNode root, std::string_view text, Tables* tables) {
+// Runs the query for a while: what it has found by then is known, the rest is not.
+void Document::read(const Range* range, TSNode root, std::string_view text, Tables* tables) {
+  if (slow_reads_ >= kMaxSlowReads) return;
   const Query* rooted = grammar_.rooted_query();
-  const Deadline deadline{used_nanoseconds() + kMaxNanoseconds};
-  is_too_slow_ = is_too_slow_ ||
-                 !read_matches(grammar_, rooted ? *rooted : grammar_.query(), root, text, range,
-                               deadline, strings_.get(), tables);
-  return !is_too_slow_;
+  const uint64_t allowed = slow_reads_ ? kMaxSlowNanoseconds : kMaxNanoseconds;
+  if (!read_matches(grammar_, rooted ? *rooted : grammar_.query(), root, text, range,
+                    {used_nanoseconds() + allowed}, strings_.get(), tables)) {
+    ++slow_reads_;
+    slow_size_ = text.size();
+  }
 }
 
 void Document::read_all(TSNode root, std::string_view text) {
+  if (slow_reads_ >= kMaxSlowReads) return;  // the rows that are known have moved with the edits
   tables_.clear();
   read(nullptr, root, text, &tables_);
   tables_.sort();
@@ -244,14 +253,12 @@ Tables Document::broken_tables(const TSNode* root, std::string_view text) {
         [](const Definition& one, int32_t at) { return one.name.start < at; });
     return known != fresh.definitions.end() && known->name.start == row.name.start;
   };
-  for (const Definition& row : tables_.definitions) {
-    if (!touch(lines, row.name) || !redefined(row)) found.definitions.push_back(row);
-  }
-  found.each_with(tables_, [&](auto& rows, const auto& known) {
-    if constexpr (!std::is_same_v<decltype(known), const std::vector<Definition>&>) {
-      for (const auto& row : known) {
-        if (!touch(lines, place(row))) rows.push_back(row);
-      }
+  found = tables_;
+  std::erase_if(found.definitions,
+                [&](const Definition& row) { return touch(lines, row.name) && redefined(row); });
+  found.each([&](auto& rows) {
+    if constexpr (!std::is_same_v<decltype(rows), std::vector<Definition>&>) {
+      std::erase_if(rows, [&](const auto& row) { return touch(lines, place(row)); });
     }
   });
   found.each_with(fresh, [](auto& rows, const auto& matched) { merge(&rows, matched); });

@@ -34,7 +34,7 @@ class Document {
   void read_all(TSNode root, std::string_view text);
   void read_changed(std::vector<Range> ranges, TSNode root, std::string_view text);
   Tables broken_tables(const TSNode* root, std::string_view text);
-  bool read(const Range* range, TSNode root, std::string_view text, Tables* tables);
+  void read(const Range* range, TSNode root, std::string_view text, Tables* tables);
   std::vector<Range> edited_lines(std::string_view text) const;
 
   const Grammar& grammar_;
@@ -45,7 +45,8 @@ class Document {
   std::vector<Range> edits_;  // since the good tree, apart from each other, ascending
   int good_errors_ = -1;      // of the good tree; -1 when there is none
   int32_t first_strings_ = 0;
-  bool is_too_slow_ = false;  // the query took too long once: from then on there are only chunks
+  int slow_reads_ = 0;    // how often the query took too long: some rows are missing then
+  size_t slow_size_ = 0;  // of the text when it last did
 };
 
 // Errors and missing nodes in a tree, at most `limit`.

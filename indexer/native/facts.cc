@@ -338,7 +338,7 @@ void Facts::cut() {
   }
 }
 
-const ChunkMemory::Known* Facts::known_chunk(std::string_view text) {
+ChunkMemory::Known* Facts::known_chunk(std::string_view text) {
   const auto [entry, is_fresh] = memory_->known.try_emplace(hash_of(text));
   entry->second.used = memory_->round;
   if (is_fresh) {
@@ -358,7 +358,17 @@ int32_t Facts::out_number(int32_t string) {
   return number;
 }
 
+// A chunk in which nothing had to be hidden is not looked at again while it stays as it is.
+void Facts::clear_suspicions(const std::vector<Range>& hidden) {
+  for (const int32_t number : suspicious_) {
+    const Range whole{chunks_[number].start, chunks_[number].end};
+    const auto inside = [&](const Range& range) { return whole.touches(range); };
+    if (std::none_of(hidden.begin(), hidden.end(), inside)) known_[number]->is_suspicious = false;
+  }
+}
+
 void Facts::finish(const std::vector<Range>& hidden) {
+  clear_suspicions(hidden);
   if (!hidden.empty()) {
     if (masked_.empty()) masked_.assign(text_);
     blot(&masked_, hidden);

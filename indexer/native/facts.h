@@ -22,7 +22,7 @@ enum Column {
 struct ChunkMemory {
   struct Known {
     std::vector<Term> terms;
-    bool is_suspicious;  // whether it may hold secrets
+    bool is_suspicious;  // whether it may hold secrets, as far as nobody has looked
     uint64_t used;
   };
   std::unordered_map<uint64_t, Known> known;
@@ -78,7 +78,8 @@ class Facts {
   void attach_comments(const std::vector<Comment>& comments);
   void pack_imports(const std::vector<Clause>& clauses);
   void cut();
-  const ChunkMemory::Known* known_chunk(std::string_view text);
+  ChunkMemory::Known* known_chunk(std::string_view text);
+  void clear_suspicions(const std::vector<Range>& hidden);
   void pack_chunks();
   int32_t out_number(int32_t string);
 
@@ -96,7 +97,7 @@ class Facts {
   std::vector<Use> uses_;
   std::vector<const Parameter*> latest_parameters_;  // by name
   std::vector<Chunk> chunks_;
-  std::vector<const ChunkMemory::Known*> known_;  // one a chunk
+  std::vector<ChunkMemory::Known*> known_;  // one a chunk
   std::vector<int32_t> suspicious_;
   std::vector<int32_t> out_numbers_, out_strings_;
   bool may_have_key_blocks_ = false;

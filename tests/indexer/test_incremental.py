@@ -23,6 +23,7 @@ from indexer import (
     extract,
     language_of,
 )
+from indexer.document import changed_bytes
 from indexer.extract import DocumentExtractor
 from tests.indexer.samples import SAMPLES
 
@@ -271,6 +272,78 @@ def test_rows_of_edits_are_those_of_the_text(
             before = document.text[:offset]
             column = offset - before.rfind(b"\n") - 1
             assert document._start_of(offset) == (before.count(b"\n"), column)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.sampled_from(["a", "b", "é", "ê", "🦀", "\r\n"]), max_size=12),
+    st.lists(st.sampled_from(["a", "b", "é", "ê", "🦀", "\r\n"]), max_size=12),
+)
+def test_what_differs_between_two_texts(before: list[str], after: list[str]) -> None:
+    old, new = "".join(before).encode(), "".join(after).encode()
+    start, end, new_end = changed_bytes(old, new)
+    assert 0 <= start <= end <= len(old) and start <= new_end <= len(new)
+    assert old[:start] + new[start:new_end] + old[end:] == new
+    for piece in (old[:start], old[start:end], new[start:new_end], old[end:]):
+        piece.decode()  # no character is cut
+    if old == new:
+        assert start == end == new_end
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(sorted(SAMPLES)), st.lists(edits, min_size=1, max_size=6), st.booleans())
+def test_whole_texts_that_differ_little_equal_fresh_ones(
+    name: str, script: list[tuple[float, int, str]], is_read: bool
+) -> None:
+    """Clients that cannot send edits send everything for each key."""
+    path, text = f"{ROOT}/{name}", SAMPLES[name] * 3
+    index = Index(IndexConfig(workers=0), (ROOT,))
+    index.apply(Open(path, None, 0, text))
+    index.symbols(path)
+    document, language = index.document(path), language_of(path)
+    assert document is not None and language is not None
+    extractor, is_edited = document._extractor, True
+    for version, (where, length, piece) in enumerate(script):
+        _, text = plan(text, where, length, piece)
+        is_edited = is_edited and len(piece.encode("utf-8", "replace")) + 4 * length < len(text) / 4
+        index.apply(Replace(path, version, text))
+        assert document.text == text.encode()
+        if is_read:
+            index.symbols(path)
+    assert not is_edited or document._extractor is extractor
+    assert document.line_index.starts.tolist() == LineIndex(document.text).starts.tolist()
+    assert document.tree is not None
+    if document.tree.root_node.has_error or language.parse(document.text).root_node.has_error:
+        assert index.facts(path) is not None
+    else:
+        assert index.facts(path) == extract(path, language, document.text)
+
+
+def test_a_document_that_is_too_much_for_the_query_is_known_as_far_as_possible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("indexer.document.PAUSE_SECONDS", 0.0)
+    path, slow = f"{ROOT}/a.py", "a" + ".a" * 60_000 + "\n"
+    first = "def first(): return one()\n" * 20
+    index = Index(IndexConfig(workers=0), (ROOT,))
+    index.apply(Open(path, None, 0, first + slow))
+    language = language_of(path)
+    assert language is not None
+    facts = index.facts(path)
+    assert facts is not None and facts.size == len(first + slow)
+    assert {"first"} <= facts.defined_names()
+    for version in range(8):  # typing goes on, and nothing that is known is lost
+        index.apply(Edit(path, version, (ByteEdit(0, 0, f"def fresh{version}(): pass\n"),)))
+        facts = index.facts(path)
+        assert facts is not None and {"first"} <= facts.defined_names()
+    document = index.document(path)
+    assert document is not None
+    start = document.text.index(b"a.a.a")
+    index.apply(Edit(path, 9, (ByteEdit(start, len(document.text), "last = 1\n"),)))
+    for _ in range(10_000):
+        if index.facts(path) is not None and document.is_settled:
+            break
+    assert index.facts(path) == extract(path, language, document.text)
 
 
 def test_a_document_on_which_the_query_takes_too_long_still_answers() -> None:
