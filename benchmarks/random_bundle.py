@@ -32,7 +32,7 @@ from runtime.errors import EngineError
 from runtime.export.architectures import read_config
 from runtime.export.decoder import Decoder, Schemes, check_blocks
 from runtime.export.graph import PAGE
-from runtime.export.linear import Scheme
+from runtime.export.linear import Scheme, is_packed
 from runtime.export.quantize import ErrorMeter, quantize_matrix
 from runtime.export.tensors import tensor_shapes
 from runtime.export.weights import WeightWriter
@@ -166,8 +166,8 @@ class RandomWriter(WeightWriter):
 
     def table(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
         rows, columns = self.tensors.shapes[source]
-        if scheme.bits == 32:
-            self.exact(f"{name}.weight", source)
+        if scheme.bits == 32 or is_packed(rows, scheme):
+            self.matrix(name, source, scheme, meter)
             return
         piece = self.tensors.matrix(min(rows, REPEATED_ROWS), columns)
         quantized = quantize_matrix(piece, scheme.bits, scheme.block)

@@ -25,7 +25,12 @@ MODEL = "model.onnx"
 WEIGHTS = "weights.bin"
 TOKENIZER = "tokenizer.json"
 # Operator of our domain -> layouts of its packed weights that this version reads.
-OPERATOR_LAYOUTS = {"ExpertDispatch": (1,), "Linear": (1,), "PagedAttention": (1,)}
+OPERATOR_LAYOUTS = {
+    "Embedding": (1,),
+    "ExpertDispatch": (1,),
+    "Linear": (1,),
+    "PagedAttention": (1,),
+}
 
 ROPE_TYPES = ("default", "linear", "dynamic", "yarn")
 # Fields of a config that may be 0, as far as its layers do not need them.

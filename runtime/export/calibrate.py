@@ -25,7 +25,7 @@ from runtime.export.calibrate_forward import attend, gated, rms_norm, route, sig
 from runtime.export.calibrate_progress import Progress
 from runtime.export.calibrate_rounding import Curvature, round_calibrated
 from runtime.export.decoder import Schemes
-from runtime.export.linear import Scheme
+from runtime.export.linear import Scheme, is_packed
 from runtime.export.quantize import quantize_matrix, round_plainly
 from runtime.export.tensors import EMBEDDING, Tensors, tensor_shapes
 from runtime.ops.expert_dispatch.pack import Quantized
@@ -98,6 +98,8 @@ class CalibratedRounding:
         rows = self._tensors.read(EMBEDDING)[np.concatenate(self._windows)]
         if scheme.bits == 32:
             return rows
+        if is_packed(self._config.vocab_size, scheme):
+            return np.asarray(round_plainly(rows, scheme).dequantize()[0])
         return quantize_matrix(rows, scheme.bits, scheme.block).dequantize()
 
     def _attention(self, name: str) -> None:

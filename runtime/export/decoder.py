@@ -24,7 +24,6 @@ from runtime.export.norm import add_and_rms_norm, rms_norm
 from runtime.export.quantize import ErrorMeter, Rounding
 from runtime.export.tensors import EMBEDDING, FINAL_NORM, HEAD, Tensors
 from runtime.export.weights import WeightWriter
-from runtime.ops.expert_dispatch.pack import PANEL_ROWS
 
 MakeWriter = Callable[[GraphBuilder, Tensors, Rounding | None], WeightWriter]
 
@@ -215,13 +214,9 @@ class Decoder:
         graph, config, scheme = self._graph, self._config, self._schemes.embedding
         x, _ = self._norm("final_norm", x, residual, FINAL_NORM)
         shape = (config.vocab_size, config.hidden_size)
-        if config.tie_word_embeddings:
-            multiply_table(graph, "logits", x, "embedding", shape, scheme)
-        elif scheme.bits != 32 and config.vocab_size % PANEL_ROWS:
-            self._weights.table("head", HEAD, scheme, meter)
-            multiply_table(graph, "logits", x, "head", shape, scheme)
-        else:
-            self._weights.matrix("head", HEAD, scheme, meter)
-            multiply(graph, ["logits"], x, ["head"], config.hidden_size, scheme)
+        table = "embedding" if config.tie_word_embeddings else "head"
+        if not config.tie_word_embeddings:
+            self._weights.table(table, HEAD, scheme, meter)
+        multiply_table(graph, "logits", x, table, shape, scheme)
         graph.output("logits", np.float32, [1, "positions", config.vocab_size])
         return meter.relative_rms()

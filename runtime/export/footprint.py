@@ -9,6 +9,7 @@ from typing import Any
 
 from runtime.config import ModelConfig
 from runtime.export.tensors import EMBEDDING, HEAD, tensor_shapes
+from runtime.ops.expert_dispatch.pack import PANEL_ROWS
 from runtime.ops.paged_attention import BLOCK, block_bytes
 
 # The share of the bandwidth that a whole step reached (benchmarks/results/layers.md).
@@ -34,7 +35,7 @@ def footprint(
     """Compute it from a shape and a manifest's `quantization`: bits and block_size by part."""
     total = used = 0.0
     for name, shape in tensor_shapes(config).items():
-        size = _bytes_of(name, math.prod(shape), quantization)
+        size = _bytes_of(name, shape, quantization)
         total += size
         if ".mlp.experts." in name:
             used += size * config.num_experts_per_tok / config.num_experts
@@ -53,13 +54,13 @@ def part_of(name: str) -> str | None:
     return "projections" if ".self_attn." in name else "experts"
 
 
-def _bytes_of(name: str, count: int, quantization: Mapping[str, Any]) -> float:
-    part = part_of(name)
+def _bytes_of(name: str, shape: tuple[int, ...], quantization: Mapping[str, Any]) -> float:
+    part, count = part_of(name), math.prod(shape)
     bits = 32 if part is None else quantization[part]["bits"]
     if bits == 32:
         return 4.0 * count
     if part == "experts" and int(name.split(".")[2]) in quantization[part].get("int8_layers", ()):
         bits = 8
-    # Tables that are looked up have scales of float32, all else of float16.
-    scale = 32 if part == "embedding" else 16
+    # A vocabulary that fills no whole panels has scales of float32, all else of float16.
+    scale = 32 if part == "embedding" and shape[0] % PANEL_ROWS else 16
     return float(count * (bits + scale / quantization[str(part)]["block_size"]) / 8)

@@ -1,7 +1,8 @@
 """Products with a weight matrix: float32 or quantized.
 
-Matrices are packed for our `Linear`, which reads them where the file is mapped. An embedding that
-is the head too keeps the layout of ONNX Runtime's `MatMulNBits`, whose rows can be looked up.
+Matrices are packed for our `Linear`, which reads them where the file is mapped; our `Embedding`
+looks up rows of the same bytes. A vocabulary that fills no whole panels has the layout of ONNX
+Runtime's `MatMulNBits` instead.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from runtime.export.graph import MICROSOFT, GraphBuilder
 from runtime.ops import DOMAIN
-from runtime.ops.linear.pack import Attributes
+from runtime.ops.linear.pack import PANEL_ROWS, Attributes
 
 # MatMulNBits: compute with int8 activations, the only fast level for 8-bit weights on a CPU.
 _INT8_ACTIVATIONS = 4
@@ -38,12 +39,20 @@ class Scheme:
         )
 
 
+def is_packed(rows: int, scheme: Scheme) -> bool:
+    """Whether a vocabulary of so many rows is stored as `Linear` reads it."""
+    return scheme.bits != 32 and rows % PANEL_ROWS == 0
+
+
 def look_up(
     graph: GraphBuilder, name: str, ids: str, table: str, shape: tuple[int, int], scheme: Scheme
 ) -> str:
     """Return the rows `ids` of the matrix [rows, columns] that `WeightWriter.table` wrote."""
     if scheme.bits == 32:
         return graph.node("Gather", [f"{table}.weight", ids], name)
+    if is_packed(shape[0], scheme):
+        attributes: dict[str, Any] = Attributes(shape[1], scheme.bits, scheme.block).as_dict()
+        return graph.node("Embedding", [ids, f"{table}.weight"], name, domain=DOMAIN, **attributes)
     # The head reads the same bytes, block by block.
     flat = (shape[0], shape[1] * scheme.bits // 8)
     rows = graph.alias(f"{table}.table", f"{table}.weight", flat)
@@ -63,7 +72,7 @@ def multiply_table(
     graph: GraphBuilder, name: str, x: str, table: str, shape: tuple[int, int], scheme: Scheme
 ) -> str:
     """Return x @ W^T for the matrix W [rows, columns] that `WeightWriter.table` wrote."""
-    if scheme.bits == 32:
+    if scheme.bits == 32 or is_packed(shape[0], scheme):
         return multiply(graph, [name], x, [table], shape[1], scheme)[0]
     return graph.node(
         "MatMulNBits",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.export.graph import PAGE, GraphBuilder
-from runtime.export.linear import Scheme
+from runtime.export.linear import Scheme, is_packed
 from runtime.export.quantize import (
     ErrorMeter,
     PlainRounding,
@@ -43,11 +43,14 @@ class WeightWriter:
         return self.graph.weight(name, self.tensors.read(source))
 
     def table(self, name: str, source: str, scheme: Scheme, meter: ErrorMeter) -> None:
-        """Write a matrix [rows, columns] whose rows can be looked up: `name`.weight and .scales."""
-        if scheme.bits == 32:
-            self.exact(f"{name}.weight", source)
-            return
+        """Write a matrix [rows, columns] whose rows are looked up or are logits.
+
+        As `matrix` does where it can; else `name`.weight has `name`.scales beside it.
+        """
         rows, columns = self.tensors.shapes[source]
+        if scheme.bits == 32 or is_packed(rows, scheme):
+            self.matrix(name, source, scheme, meter)
+            return
         blocks = columns // scheme.block
         shape = (rows, blocks, scheme.block * scheme.bits // 8)
         scales = np.empty((rows, blocks), dtype=np.float32)

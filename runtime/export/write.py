@@ -22,7 +22,7 @@ from runtime.export.decoder import Decoder, Schemes, check_blocks
 from runtime.export.errors import ExportError
 from runtime.export.graph import GraphBuilder, SectionJournal
 from runtime.export.journal import WeightsFile
-from runtime.export.linear import Scheme
+from runtime.export.linear import Scheme, is_packed
 from runtime.export.sources import Source, open_source
 from runtime.export.sources.limits import parse_object
 from runtime.export.tensors import check_tensors
@@ -167,7 +167,7 @@ def write_files(
         },
         "prompt_format": prompt,
         "sampling": {},
-        "operators": _operators(plan),
+        "operators": _operators(config, plan),
     }
     if options.memory is not None:
         manifest["memory"] = options.memory
@@ -186,10 +186,12 @@ def context_of(config: ModelConfig, options: Options) -> int:
     return context
 
 
-def _operators(schemes: Schemes) -> dict[str, int]:
+def _operators(config: ModelConfig, schemes: Schemes) -> dict[str, int]:
     operators = {"ExpertDispatch": LAYOUT_VERSION, "PagedAttention": CACHE_LAYOUT}
     if {schemes.projections.bits, schemes.embedding.bits} != {32}:
         operators["Linear"] = LINEAR_LAYOUT
+    if is_packed(config.vocab_size, schemes.embedding):
+        operators["Embedding"] = LINEAR_LAYOUT
     return operators
 
 

@@ -27,7 +27,14 @@ from runtime.ops.expert_dispatch.pack import unpack_down, unpack_gate_up
 from runtime.prompt_format import PromptFormat
 from runtime.tokenizer import Tokenizer
 from tests.runtime.checkpoints import CONFIG, weights, write_checkpoint
-from tests.runtime.fixture_bundles import CHECKPOINTS, bundle_of, schemes
+from tests.runtime.fixture_bundles import (
+    CHECKPOINTS,
+    bundle_of,
+    chunk,
+    reference,
+    runner_of,
+    schemes,
+)
 from tests.support.tiny_tokenizer import tokenizer_definition
 
 ROOT = Path(__file__).parent.parent.parent
@@ -55,7 +62,8 @@ def test_the_manifest_says_what_was_made() -> None:
     assert bundle.context == 128
     assert bundle.config.norm_topk_prob is False
     assert bundle.config.rope_theta == 1000000.0
-    assert bundle.operators == {"ExpertDispatch": 1, "Linear": 1, "PagedAttention": 1}
+    ours = ("Embedding", "ExpertDispatch", "Linear", "PagedAttention")
+    assert bundle.operators == dict.fromkeys(ours, 1)
     assert bundle.quantization["experts"] == {"bits": 4, "block_size": 32}
     assert bundle.quantization["embedding"] == {"bits": 8, "block_size": 32}
     error = bundle.quantization["relative_rms_error"]
@@ -124,12 +132,33 @@ def external_places(bundle: Bundle) -> dict[str, tuple[int, int]]:
     return places
 
 
+def vocabulary_weights(bundle: Bundle) -> list[str]:
+    """The weights that the look-up of tokens and the logits read."""
+    model = onnx.load(bundle.model_path, load_external_data=False)
+    nodes = {node.output[0]: node for node in model.graph.node}
+    look_up, head = nodes["embedded"], nodes["logits"]
+    return [look_up.input[1 if look_up.op_type == "Embedding" else 0], head.input[1]]
+
+
 def test_a_tied_head_shares_the_bytes_of_the_embedding() -> None:
-    places = external_places(bundle_of("tied", "int4", "int8"))
+    for tied in (bundle_of("tied", "int4", "int8"), bundle_of("tied", "int4", "int4")):
+        assert vocabulary_weights(tied) == ["embedding.weight", "embedding.weight"]
+    untied = bundle_of("untied", "int4", "int8")
+    assert vocabulary_weights(untied) == ["embedding.weight", "head.weight"]
+    places = external_places(untied)
+    assert places["head.weight"] != places["embedding.weight"]
+
+
+def test_a_vocabulary_that_fills_no_panels_is_shared_too() -> None:
+    odd = bundle_of("qwen3", "int4", "int8", tie_word_embeddings=True)
+    assert odd.operators == {"ExpertDispatch": 1, "Linear": 1, "PagedAttention": 1}
+    assert vocabulary_weights(odd) == ["embedding.table", "embedding.weight"]
+    places = external_places(odd)
     assert places["embedding.table"] == places["embedding.weight"]
-    assert "head.weight" not in places
-    untied = external_places(bundle_of("untied", "int4", "int8"))
-    assert untied["head.weight"] != untied["embedding.weight"]
+    tokens, _, _ = reference("qwen3", 0)
+    exact = bundle_of("qwen3", "fp32", "fp32", tie_word_embeddings=True)
+    found, wanted = (runner_of(bundle).run([chunk(0, tokens, 0, 3)])[0] for bundle in (odd, exact))
+    assert np.linalg.norm(found - wanted) < 0.4 * np.linalg.norm(wanted)
 
 
 def test_only_the_operators_of_two_domains_are_used() -> None:

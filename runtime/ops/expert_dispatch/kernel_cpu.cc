@@ -6,16 +6,6 @@
 namespace sopilka::expert_dispatch {
 namespace {
 
-float float_of_half(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
-  const uint32_t exponent = (half >> 10) & 31u, fraction = half & 0x3ffu;
-  if (exponent == 31) return float_of(sign | 0x7f800000u | (fraction << 13));
-  if (exponent != 0) return float_of(sign | ((exponent + 112) << 23) | (fraction << 13));
-  const float magnitude =
-      static_cast<float>(fraction) * 5.9604645e-8f;  // Subnormal: multiples of 2^-24, exact.
-  return sign != 0 ? -magnitude : magnitude;
-}
-
 // sums[16] += a sub-block of 32 columns times 32 int8 activations. Exact: 64 * 127 * 128 is
 // far below 2^31.
 void multiply_sub_block_4(const uint8_t* weights, const int8_t* x, int32_t* sums) {

@@ -29,6 +29,16 @@ static inline uint32_t bits_of(float value) {
   return bits;
 }
 
+static inline float float_of_half(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000u) << 16;
+  const uint32_t exponent = (half >> 10) & 31u, fraction = half & 0x3ffu;
+  if (exponent == 31) return float_of(sign | 0x7f800000u | (fraction << 13));
+  if (exponent != 0) return float_of(sign | ((exponent + 112) << 23) | (fraction << 13));
+  const float magnitude =
+      static_cast<float>(fraction) * 5.9604645e-8f;  // Subnormal: multiples of 2^-24, exact.
+  return sign != 0 ? -magnitude : magnitude;
+}
+
 // Rounds to the nearest integer, ties to even, for |x| < 2^22: adding 1.5 * 2^23 leaves no room
 // for a fraction.
 static inline float round_even(float x) {
