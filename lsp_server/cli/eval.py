@@ -24,6 +24,13 @@ Hides code of a repository, asks for it as an editor would, and compares.
   lsp-server eval DIR --ablate                   the same with each part switched off
   lsp-server eval DIR --report report.html --csv report.csv
 
+or lets the model solve tasks that others have published, in their own files:
+
+  lsp-server eval --tasks HumanEval.jsonl.gz       also HumanEval-Infilling and MBPP, whose answers
+                                                   are run (no network, no file of yours can be
+                                                   changed, 10 s, 1 GB), RepoBench, CrossCodeEval
+  lsp-server eval --tasks FILE --limit 20 --reference    the published answers, to check the set-up
+
 kinds of holes
   rest         the rest of a line, from a place inside it
   line         a whole line, from its indentation on
@@ -77,7 +84,12 @@ def main(arguments: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("folder", type=Path, metavar="DIR", help="the repository")
+    add("folder", type=Path, metavar="DIR", nargs="?", help="the repository")
+    add("--tasks", type=Path, metavar="FILE", help="published tasks instead of a repository")
+    add("--limit", type=int, default=0, metavar="N", help="of the tasks only so many")
+    add("--max-tokens", type=int, default=256, metavar="N", help="of an answer to a task")
+    add("--no-execute", action="store_true", help="compare answers to tasks, run none")
+    add("--reference", action="store_true", help="judge the published answers, not the model's")
     add("--holes", type=int, default=60, metavar="N", help="holes of each kind (default 60)")
     add("--kinds", default=",".join(KINDS), metavar="A,B", help="kinds of holes (default: all)")
     add("--seed", type=int, default=0, help="another number draws other holes (default 0)")
@@ -95,7 +107,9 @@ def main(arguments: list[str]) -> int:
     add_settings(parser)
     options = parser.parse_args(arguments)
     try:
-        root = folder(options.folder)
+        if (options.folder is None) is (options.tasks is None):
+            raise BadInput("give a folder, or --tasks FILE; lsp-server eval --help explains both")
+        root = folder(options.folder) if options.folder else None
         settings = read_settings(options.settings)
         kinds = _named("--kinds", options.kinds, KINDS)
         switches = _named("--ablate", options.ablate, (*SWITCHES, RAW))
@@ -107,7 +121,56 @@ def main(arguments: list[str]) -> int:
     except BadInput as error:
         return fail(str(error))
     settings = replace(settings, engine=replace(settings.engine, shared=False))
+    if root is None:
+        return asyncio.run(run_tasks(settings, options))
     return asyncio.run(run(root, settings, kinds, switches, options))
+
+
+async def run_tasks(settings: Settings, options: argparse.Namespace) -> int:
+    from lsp_server.evaluation.published import BadTasks, read_tasks
+    from lsp_server.evaluation.sandbox import NoSandbox
+    from lsp_server.evaluation.solve import references, solve, summary
+    from lsp_server.models import open_model
+    from runtime import EngineError
+
+    progress, execute = Progress(), not options.no_execute
+    try:
+        tasks = read_tasks(options.tasks, options.limit)
+        if options.reference:
+            found = references(tasks.tasks, execute)
+        else:
+            model = await open_model(settings)
+            try:
+                found = await solve(
+                    model,
+                    tasks.tasks,
+                    options.max_tokens,
+                    execute,
+                    told=lambda done: progress.line(f"{done} of {len(tasks.tasks)} tasks"),
+                )
+            finally:
+                await model.engine.aclose()
+    except (BadTasks, NoSandbox, EngineError) as error:
+        return fail(str(error), 1)
+    progress.line("")
+    result = summary(tasks.name, found)
+    if options.json:
+        each = [
+            {"name": one.task.name, "exact": one.exact, "passed": one.passed, "why": one.reason}
+            for one in found
+        ]
+        write_json({**result, "each": each})
+    else:
+        write("".join(f"{name:16} {_shown(value)}\n" for name, value in result.items()))
+    return 0
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.1%}"
+    if isinstance(value, tuple):
+        return " to ".join(map(_shown, value))
+    return "-" if value is None else str(value)
 
 
 def _named(option: str, text: str, known: tuple[str, ...]) -> list[Any]:
