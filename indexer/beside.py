@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from indexer.facts import KIND, KIND_NUMBER, NAME, FileFacts, Kind
 from indexer.files import closeness, name_of, parent_of
 from indexer.language import languages
 from indexer.repository import Repository
+from indexer.symbol_search import TEST_PATH
 
 MAX_FILES = 80
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
@@ -27,15 +30,26 @@ def files_beside(repository: Repository, facts: FileFacts) -> list[str]:
     ending = facts.path[facts.path.rfind(".") :]
     own = name_of(facts.path)
 
-    def unlike(path: str) -> tuple[int, tuple[int, int, str]]:
+    roots = repository.files.contents.roots
+
+    def unlike(path: str) -> tuple[bool, int, tuple[int, int, str]]:
         shared = 0
         for one, other in zip(name_of(path), own, strict=False):
             if one != other:
                 break
             shared += 1
-        return -shared, closeness(path, facts.path)
+        return is_test(path, roots), -shared, closeness(path, facts.path)
 
-    return sorted((path for path in found if path.endswith(ending)), key=unlike)[:MAX_FILES]
+    wanted = (path for path in found if path.endswith(ending))
+    if not is_test(facts.path, roots):  # what is no test never needs one
+        wanted = (path for path in wanted if not is_test(path, roots))
+    return sorted(wanted, key=unlike)[:MAX_FILES]
+
+
+def is_test(path: str, roots: Iterable[str]) -> bool:
+    """Whether a file holds tests, by its name and those of its folders below a root."""
+    root = next((root for root in roots if path.startswith(f"{root}/")), "")
+    return TEST_PATH.search(path, len(root)) is not None
 
 
 def package_of(repository: Repository, path: str) -> list[str]:

@@ -6,7 +6,7 @@ hundreds of times, so their columns are unpacked once and forgotten with the fac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from indexer.facts import (
     NAME,
     PARENT,
     START,
+    TYPES,
     FileFacts,
     Import,
     Kind,
@@ -26,6 +27,8 @@ from indexer.language import languages
 from indexer.snippet import Rows
 
 MAX_OUTLINES = 512
+TYPE_NUMBER = KIND_NUMBER[Kind.TYPE]
+TYPE_NUMBERS = [KIND_NUMBER[kind] for kind in TYPES]
 MODULE_NUMBER = KIND_NUMBER[Kind.MODULE]
 EXTENSION_NUMBER = KIND_NUMBER[Kind.EXTENSION]
 
@@ -46,6 +49,7 @@ class Outline:
         "_stars",
         "_table",
         "_tops",
+        "aliases",
         "facts",
         "language",
         "rows",
@@ -72,6 +76,11 @@ class Outline:
             self._by_name.setdefault(names[name], []).append(index)
         for index, parent in enumerate(self._parents):
             self._children.setdefault(parent, []).append(index)
+        self.aliases = aliases_of(facts)
+        for index in self.aliases:  # behind what they are another name of
+            same = self._by_name[names[self._name_numbers[index]]]
+            same.remove(index)
+            same.append(index)
 
     def symbol(self, index: int) -> Symbol:
         made = self._made.get(index)
@@ -129,7 +138,9 @@ class Outline:
                 index = pending.pop()
                 if kinds[index] == MODULE_NUMBER:
                     pending += reversed(self._children.get(index, ()))
-                elif index not in owned and kinds[index] != EXTENSION_NUMBER:
+                elif not (
+                    index in owned or index in self.aliases or kinds[index] == EXTENSION_NUMBER
+                ):
                     self._tops.setdefault(names[numbers[index]], index)
         return self._tops
 
@@ -170,6 +181,34 @@ class Outline:
                 if whole:
                     self._importing.setdefault(whole, []).append((clause, None))
         return self._importing.get(name, [])
+
+
+def aliases_of(facts: FileFacts) -> list[int]:
+    """Indexes of second names that are the first: `typedef struct X {...} X`, before or after."""
+    table = facts.table
+    types = np.flatnonzero(np.isin(table[:, KIND], TYPE_NUMBERS))
+    found: list[int] = []
+    if not (table[types, KIND] == TYPE_NUMBER).any():
+        return found
+    names, details = facts.names, facts.details
+    numbers = table[types, NAME].tolist()
+    kinds = table[types, KIND].tolist()
+    defined = {number for number, kind in zip(numbers, kinds, strict=True) if kind != TYPE_NUMBER}
+    for index, number, kind in zip(types.tolist(), numbers, kinds, strict=True):
+        if kind == TYPE_NUMBER and number in defined and details[index] == names[number]:
+            found.append(index)
+    return found
+
+
+def without_aliases(symbols: Iterable[Symbol]) -> list[Symbol]:
+    """Symbols of one file without those of `aliases_of`."""
+    every = list(symbols)
+    bodies = {one.name for one in every if one.kind in TYPES and one.kind is not Kind.TYPE}
+    return [
+        one
+        for one in every
+        if one.kind is not Kind.TYPE or one.detail != one.name or one.name not in bodies
+    ]
 
 
 class Outlines:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from indexer.facts import DATA, Kind, Symbol
 from indexer.history import History
 from indexer.language import language_of
+from indexer.outline import without_aliases
 from indexer.postings import grown
 from indexer.symbol_table import SymbolTable
 
@@ -107,7 +108,7 @@ class SymbolSearch:
             if homes is not None and path not in homes and not _names_file(path, outer[-1]):
                 continue
             facts = self._table.facts(path)
-            for symbol in facts.symbols_named(name) if facts is not None else ():
+            for symbol in without_aliases(facts.symbols_named(name)) if facts is not None else ():
                 if not outer or _fit(symbol, outer) >= 0:
                     yield symbol
                     count += 1

@@ -1,25 +1,28 @@
 """Whole files for large budgets, in an order that only imports and places of files decide.
 
-Files whose definitions the document imports come first, then the modules it imports, files beside
-it and its test or subject, then what all those import. The cursor has no say: a pack of many
-thousand tokens stays the same, to its last token, while people write.
+Files that the document names, imports or lies beside come first, by what speaks for each; then
+what those import that it imports. The cursor has no say: a pack of many thousand tokens stays the
+same, to its last token, while people write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from indexer.facts import FileFacts
+from indexer.beside import files_beside
+from indexer.facts import FileFacts, Import
 from indexer.files import closeness, name_of, parent_of
 from indexer.needs import Need
 from indexer.repository import Repository
-from indexer.resolve import Module, Resolver
+from indexer.resolve import Module, Resolver, Target
 from indexer.snippet import Snippet, range_snippet
 
 MAX_HOPS = 3
 MAX_BESIDE = 40
-IMPORTED_WEIGHT = 0.5
-"""What an import of a file itself is worth, besides what of it is likely needed."""
+LED_TO, MEANT, WHOLE_MODULE, BESIDE, CLOSE = 0.2, 0.5, 1.0, 0.1, 0.01
+"""What speaks for a file besides what of it is likely needed: that an import leads to it, that a
+name of an import means something in it, or all of it, that it lies beside the document, and each
+folder that both lie in."""
 ENOUGH = 80
 """Tokens below which no further file is tried."""
 MAX_MISFITS = 30
@@ -62,40 +65,98 @@ def files_by_rank(
     repository: Repository, facts: FileFacts, needed: Iterable[Need]
 ) -> Iterator[tuple[str, str]]:
     """All files but the document's, the likeliest to be needed first, and why."""
-    resolver = repository.resolver()
+    resolver = repository.resolver(facts.path)
+    near = _Near(repository, resolver, facts)
+    near.needed(needed)
+    near.imported()
+    near.beside()
     seen = {facts.path}
-    level = [facts.path]
-    scores: dict[str, float] = {}
-    for need in needed:
-        weight = max([need.weight, *need.members.values()])
-        scores[need.symbol.path] = scores.get(need.symbol.path, 0.0) + weight
-    for path in _imported(repository, resolver, facts.path):
-        scores[path] = scores.get(path, 0.0) + IMPORTED_WEIGHT
-    for path in sorted(scores, key=lambda path: (-scores[path], path)):
-        if path not in seen:
-            seen.add(path)
-            yield path, "imported"
-    for hop in range(1, MAX_HOPS + 1):
+    level: list[str] = []
+    for path in near.ordered():
+        seen.add(path)
+        if path in near.direct:
+            level.append(path)
+        yield path, near.why(path)
+    for _ in range(1, MAX_HOPS):
         after: list[str] = []
         for path in level:
             for other in _imported(repository, resolver, path):
-                if hop == 1 and other in scores and other != facts.path:
-                    after.append(other)
                 if other not in seen:
                     seen.add(other)
                     after.append(other)
-                    yield other, "imported" if hop == 1 else f"imported by {name_of(path)}"
-        if hop == 1:
-            for other in _beside(repository, facts.path):
-                if other not in seen:
-                    seen.add(other)
-                    after.append(other)
-                    yield other, "beside this file"
+                    yield other, f"imported by {name_of(path)}"
         level = after
     rest = [path for path in repository.table.paths() if path not in seen]
     rest.sort(key=lambda path: closeness(path, facts.path))
     for path in rest:
         yield path, "near this file"
+
+
+class _Near:
+    """What speaks for each file that a document names, imports or lies beside."""
+
+    def __init__(self, repository: Repository, resolver: Resolver, facts: FileFacts) -> None:
+        self._repository = repository
+        self._resolver = resolver
+        self._facts = facts
+        self._scores: dict[str, float] = {}
+        self.direct: set[str] = set()  # files that an import leads to
+        self._named: dict[str, str] = {}  # files with what names of the document mean, and why
+
+    def ordered(self) -> list[str]:
+        """All of them, those with the most to speak for them first; then the closest."""
+        near = self._facts.path
+        self._scores.pop(near, None)
+        rank = {path: closeness(path, near) for path in self._scores}
+        scores = {path: worth - CLOSE * rank[path][0] for path, worth in self._scores.items()}
+        return sorted(scores, key=lambda path: (-scores[path], rank[path]))
+
+    def why(self, path: str) -> str:
+        return "imported" if path in self.direct else self._named.get(path, "beside this file")
+
+    def _add(self, path: str, worth: float) -> None:
+        self._scores[path] = self._scores.get(path, 0.0) + worth
+
+    def needed(self, needs: Iterable[Need]) -> None:
+        """Files that define what the document asks for."""
+        for need in needs:
+            self._add(need.symbol.path, max([need.weight, *need.members.values()]))
+            if not need.group:
+                self._named.setdefault(need.symbol.path, need.why)
+
+    def imported(self) -> None:
+        """Files that names of imports mean, and that imports lead to."""
+        path = self._facts.path
+        meant: set[str] = set()
+        modules: set[str] = set()
+        for clause in self._facts.imports:
+            self.direct.update(self._resolver.modules(path, clause))
+            for target in _targets(self._resolver, path, clause):
+                meant.add(target.path)
+                if isinstance(target, Module):
+                    modules.add(target.path)
+        self.direct |= meant | modules
+        for found, worth in ((self.direct, LED_TO), (meant, MEANT), (modules, WHOLE_MODULE)):
+            for other in found:
+                self._add(other, worth)
+
+    def beside(self) -> None:
+        """Files whose names need no import; the test or the subject; files of the folder."""
+        for place, other in enumerate(files_beside(self._repository, self._facts)):
+            self._add(other, BESIDE / (1 + 0.01 * place))
+        for place, other in enumerate(_beside(self._repository, self._facts.path)):
+            self._add(other, BESIDE / (1 + 0.2 * place))
+
+
+def _targets(resolver: Resolver, path: str, clause: Import) -> Iterator[Target]:
+    """What the names that an import brings mean."""
+    names = [here for _, here in clause.names]
+    if not names and (clause.binds or clause.module):
+        names = [clause.binds or clause.module.split(".", 1)[0]]
+    for name in names:
+        target = resolver.name(path, name)
+        if target is not None and (clause.names or isinstance(target, Module)):
+            yield target
 
 
 def _imported(repository: Repository, resolver: Resolver, path: str) -> list[str]:
@@ -106,14 +167,8 @@ def _imported(repository: Repository, resolver: Resolver, path: str) -> list[str
     meant: dict[str, int] = {}
     modules: dict[str, None] = {}
     for clause in outline.facts.imports:
-        for _, here in clause.names:
-            target = resolver.name(path, here)
-            if target is not None:
-                meant[target.path] = meant.get(target.path, 0) + 1
-        if not clause.names and (clause.binds or clause.module):
-            whole = resolver.name(path, clause.binds or clause.module.split(".", 1)[0])
-            if isinstance(whole, Module):
-                meant[whole.path] = meant.get(whole.path, 0) + 1
+        for target in _targets(resolver, path, clause):
+            meant[target.path] = meant.get(target.path, 0) + 1
         for module in resolver.modules(path, clause):
             modules[module] = None
     ordered = sorted(meant, key=lambda other: (-meant[other], other))

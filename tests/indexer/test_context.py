@@ -289,3 +289,67 @@ def test_a_document_that_is_not_open_has_no_context() -> None:
     assert index.context("/repo/shop/none.py", 0, 1_000) == []
     index.apply(Open("/repo/empty.py", None, 1, ""))
     assert index.context("/repo/empty.py", 0, 1_000) == []
+
+
+PACKAGE = """\
+-- src/main/java/shop/Till.java --
+package shop;
+import shop.tax.Rates;
+class Till {
+    void close() { $0 }
+}
+-- src/main/java/shop/Basket.java --
+package shop;
+class Basket { int total() { return 1; } }
+-- src/main/java/shop/tax/Rates.java --
+package shop.tax;
+import shop.tax.deep.Table;
+public class Rates { public int base() { return 1; } }
+-- src/main/java/shop/tax/deep/Table.java --
+package shop.tax.deep;
+public class Table { }
+-- src/test/java/shop/TillTest.java --
+package shop;
+class TillTest { void opens() { new Till().close(); } }
+-- src/test/java/shop/Fakes.java --
+package shop;
+class Fakes { static Basket basket() { return null; } }
+"""
+
+
+def test_what_is_no_test_is_not_shown_tests_as_what_it_sees() -> None:
+    fixture = parse(PACKAGE)
+    index = index_of(fixture)
+    shown = {
+        snippet.path.rsplit("/", 1)[-1]
+        for snippet in index.context(fixture.path, fixture.offset, 2_000)
+        if "visible" in snippet.why
+    }
+    assert shown == {"Basket.java"}
+    test = parse(PACKAGE.replace("$0", "").replace("Till().close();", "Till().close(); $0"))
+    index = index_of(test)
+    shown = {
+        snippet.path.rsplit("/", 1)[-1]
+        for snippet in index.context(test.path, test.offset, 2_000)
+        if "visible" in snippet.why
+    }
+    assert {"Basket.java", "Fakes.java"} <= shown
+
+
+def test_whole_files_come_by_what_speaks_for_them() -> None:
+    fixture = parse(PACKAGE)
+    index = index_of(fixture)
+    found = index.context(fixture.path, fixture.offset, 40_000)
+    order = [
+        (snippet.path.rsplit("/", 1)[-1], snippet.why) for snippet in found if snippet.name is None
+    ]
+    assert order == snapshot(
+        [
+            ("TillTest.java", "calls close"),
+            ("Rates.java", "imported"),
+            ("Basket.java", "beside this file"),
+            ("TillTest.java", "beside this file"),
+            ("Table.java", "imported by Rates.java"),
+            ("Fakes.java", "near this file"),
+        ]
+    )
