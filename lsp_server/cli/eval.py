@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ Hides code of a repository, asks for it as an editor would, and compares.
   lsp-server eval DIR --kinds rest,crossfile --holes 300
   lsp-server eval DIR --ablate                   the same with each part switched off
   lsp-server eval DIR --report report.html --csv report.csv
+  lsp-server eval DIR --replay                   types the hidden code key by key: keys that are
+                                                 saved, and milliseconds from a key to its answer
 
 or lets the model solve tasks that others have published, in their own files:
 
@@ -101,6 +104,7 @@ def main(arguments: list[str]) -> int:
         metavar="A,B",
         help=f"also with parts switched off, all or some of {', '.join((*SWITCHES, RAW))}",
     )
+    add("--replay", action="store_true", help="type the holes key by key")
     add("--csv", type=Path, metavar="FILE", help="write the table, without times")
     add("--report", type=Path, metavar="FILE", help="write a page with plots and examples")
     add("--json", action="store_true", help="print JSON")
@@ -161,15 +165,22 @@ async def run_tasks(settings: Settings, options: argparse.Namespace) -> int:
         ]
         write_json({**result, "each": each})
     else:
-        write("".join(f"{name:16} {_shown(value)}\n" for name, value in result.items()))
+        _print(result, False)
     return 0
 
 
-def _shown(value: object) -> str:
+def _print(found: Mapping[str, object], as_json: bool) -> None:
+    if as_json:
+        write_json(found)
+    else:
+        write("".join(f"{name:16} {_shown(name, value)}\n" for name, value in found.items()))
+
+
+def _shown(name: str, value: object) -> str:
     if isinstance(value, float):
-        return f"{value:.1%}"
+        return f"{value:.1f}" if name.endswith("_ms") else f"{value:.1%}"
     if isinstance(value, tuple):
-        return " to ".join(map(_shown, value))
+        return " to ".join(_shown(name, each) for each in value)
     return "-" if value is None else str(value)
 
 
@@ -189,6 +200,7 @@ async def run(
     options: argparse.Namespace,
 ) -> int:
     from lsp_server.evaluation.holes import cut_holes
+    from lsp_server.evaluation.replay import replay
     from lsp_server.evaluation.report import report
     from lsp_server.evaluation.run import evaluate
     from lsp_server.evaluation.table import as_text, rows, write_csv
@@ -208,6 +220,13 @@ async def run(
         if not holes:
             return fail(f"{root} has no code with holes of these kinds: {', '.join(kinds)}", 1)
         total = len(holes)
+        if options.replay:
+            typed = await replay(
+                session, holes, lambda done: progress.line(f"{done} of {total} holes")
+            )
+            progress.line("")
+            _print(typed.summary(), options.json)
+            return 0
         compared = variants(settings, switches)
         outcomes = await evaluate(
             session, holes, compared, lambda done: progress.line(f"{done} of {total} holes")

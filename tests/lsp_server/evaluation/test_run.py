@@ -12,6 +12,7 @@ import pytest
 
 from lsp_server.__main__ import main
 from lsp_server.evaluation.holes import Hole, cut_holes
+from lsp_server.evaluation.replay import replay
 from lsp_server.evaluation.report import report
 from lsp_server.evaluation.run import Outcome, evaluate
 from lsp_server.evaluation.table import as_text, rows, write_csv
@@ -162,3 +163,28 @@ def test_a_folder_without_code(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / "a.json").write_text("{}")
     code, _, err = run(capsys, tmp_path, "--set", "index.cacheMb=0")
     assert code == 1 and "has no code with holes" in err
+
+
+async def test_a_replay_takes_what_is_right(tmp_path: Path) -> None:
+    session = session_of(tmp_path, "single + again", "    amount = ")
+    path = next(path for path in session.index.paths() if path.endswith("main.py"))
+    whole = session.index.text_of(path)
+    assert whole is not None
+    start = whole.index(b"    amount = ") + len("    amount = ")
+    right = Hole(path, "rest", whole, start, start + len("single + again"))
+    found = await replay(session, [right])
+    assert (found.characters, found.keys, found.accepted, found.shown) == (14, 1, 1, 1)
+    wrong = session_of(tmp_path, "again + single", "    amount = ")
+    found = await replay(wrong, [right])
+    assert found.accepted == 0 and found.keys == found.characters == 14
+    assert found.shown >= 1 and len(found.milliseconds) == 14
+    assert wrong.index.text_of(path) == whole, "the file is as it was"
+
+
+def test_the_command_types(tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "a.py").write_text("".join(f"value_{n} = compute({n}, {n})\n" for n in range(40)))
+    code, out, err = run(
+        capsys, tmp_path, "--replay", "--holes", 2, "--kinds", "line", "--set", "index.cacheMb=0"
+    )
+    assert (code, err) == (0, "")
+    assert "saved" in out and "%" in out and "p95_ms" in out
