@@ -16,6 +16,9 @@ import tokenizers
 
 from runtime.errors import BundleError
 
+# Ids index a table; no model has as many tokens.
+_MAX_TOKENS = 1 << 22
+
 
 class Tokenizer:
     """A byte-level BPE tokenizer. Immutable; may be used from several threads."""
@@ -33,12 +36,20 @@ class Tokenizer:
             marked = [{**token, "special": True} for token in added]
             text = json.dumps({**definition, "added_tokens": marked})
             self._backend = tokenizers.Tokenizer.from_str(text)
-        except Exception as error:  # The library raises bare Exception for a malformed definition.
-            raise BundleError(f"{source} is not a tokenizer: {error}") from error
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # The library raises bare Exception for a malformed definition, and where it panics, as
+            # it does for some, what is not even that.
+            reason = " ".join(str(error).split())[:300]
+            raise BundleError(f"{source} is not a tokenizer: {reason}") from error
         self._backend.encode_special_tokens = True
         self._backend.no_truncation()
         self._backend.no_padding()
         self._bytes = self._bytes_of_all(hidden, source)
+        for name, token in self._special_ids.items():
+            if self._backend.token_to_id(name) != token:  # The library gives ids of its own.
+                raise BundleError(f"{source}: {name[:60]!r} cannot have the id {token}")
 
     @classmethod
     def from_file(cls, path: Path) -> Tokenizer:
@@ -83,9 +94,10 @@ class Tokenizer:
     def _bytes_of_all(self, hidden: set[int], source: str) -> tuple[bytes, ...]:
         byte_of = {character: byte for byte, character in enumerate(byte_alphabet())}
         added = set(self._special_ids.values())
-        table = [b""] * (
-            max(self._backend.get_vocab(with_added_tokens=True).values(), default=-1) + 1
-        )
+        largest = max(self._backend.get_vocab(with_added_tokens=True).values(), default=-1)
+        if largest >= _MAX_TOKENS:
+            raise BundleError(f"{source} has a token with the id {largest}, beyond {_MAX_TOKENS}")
+        table = [b""] * (largest + 1)
         for spelling, token in self._backend.get_vocab(with_added_tokens=True).items():
             if token in hidden:
                 continue

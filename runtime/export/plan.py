@@ -14,6 +14,7 @@ from runtime.export.errors import ExportError
 from runtime.export.footprint import Footprint, footprint, part_of
 from runtime.export.linear import Scheme
 from runtime.export.sources import Source
+from runtime.export.write import LONGEST_CONTEXT
 
 PRECISIONS = ("int4", "int8", "fp16")
 PARTS = ("experts", "projections", "embedding")
@@ -97,7 +98,9 @@ def _plan(
     cost = footprint(config, {part: scheme.as_dict() for part, scheme in parts.items()})
     if not context:
         room = None if machine.memory is None else machine.memory - cost.weights - OVERHEAD_BYTES
-        context = _largest_context(config.max_context, cost.cache_per_token, room)
+        context = _largest_context(
+            min(config.max_context, LONGEST_CONTEXT), cost.cache_per_token, room
+        )
     # With the tables of angles, cosine and sine for half of a head at each position.
     size = cost.weights + context * config.head_dim * 4
     is_exact = all(

@@ -33,6 +33,9 @@ from runtime.ops.paged_attention import LAYOUT_VERSION as CACHE_LAYOUT
 from runtime.prompt_format import PromptFormat
 from runtime.tokenizer import Tokenizer
 
+# Each position has a row in the tables of angles; models stretch to a million tokens.
+LONGEST_CONTEXT = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -98,6 +101,12 @@ def checked_config(source: Source, options: Options) -> ModelConfig:
 def shape_of(source: Source) -> ModelConfig:
     """Return the shape of a model that has all its tensors. Raises ExportError for any other."""
     config = read_config(source.config)
+    claimed = config.num_hidden_layers * max(1, config.num_experts)
+    if claimed > len(source.shapes):  # Before all their names are written down.
+        raise ExportError(
+            f"the config claims {config.num_hidden_layers} layers with {config.num_experts} "
+            f"experts, but there are only {len(source.shapes)} tensors"
+        )
     check_tensors(source, config)
     return config
 
@@ -177,7 +186,9 @@ def write_files(
 
 def context_of(config: ModelConfig, options: Options) -> int:
     """Return how many tokens the bundle is made for. Raises ExportError."""
-    context = options.context or config.max_context
+    context = options.context or min(config.max_context, LONGEST_CONTEXT)
+    if context > LONGEST_CONTEXT:
+        raise ExportError(f"--context must be at most {LONGEST_CONTEXT}, not {context}")
     if not 1 <= context <= config.max_context:
         raise ExportError(
             f"--context must be from 1 to {config.max_context} (max_position_embeddings, as "

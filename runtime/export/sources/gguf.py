@@ -22,6 +22,7 @@ from runtime.ops.expert_dispatch.pack import Quantized
 
 PART_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 _MAX_PARTS = 1000
+_MAX_EXPERTS = 4096
 _SLICE_BYTES = 1 << 22
 _BLOCK = 32
 # Types whose grid is ours -> the bits that hold their steps.
@@ -128,6 +129,8 @@ class GgufModel(Source):
         return metadata
 
     def _add(self, name: str, tensor: GgufTensor) -> None:
+        if len(tensor.shape) == 3 and tensor.shape[0] > _MAX_EXPERTS:
+            raise ExportError(f"{tensor.file.path}: {name} claims {tensor.shape[0]} experts")
         names = list(names_of(name, tensor.shape))
         if not names and name not in _UNUSED:
             raise ExportError(f"{tensor.file.path}: no Qwen model has the tensor {name}")
