@@ -139,6 +139,16 @@ PATTERNS = st.lists(
 )
 
 
+@given(st.integers(1_900, 2_500), st.lists(st.integers(0, 2_499), max_size=12, unique=True))
+def test_minified_is_what_has_long_lines_on_average(size: int, ends: list[int]) -> None:
+    text = bytearray(b"x" * size)
+    for end in ends:
+        if end < size:
+            text[end] = ord("\n")
+    is_minified = size > 2_000 and size > 300 * (text.count(b"\n") + 1)
+    assert content_verdict(bytes(text)).allowed == (not is_minified)
+
+
 def walked(root: Path) -> set[str]:
     """What is found by listing folders, which looks for ignore files only where it sees some."""
     rules, folders, found = Rules((str(root),), IndexConfig()), [str(root)], set[str]()
