@@ -1,12 +1,15 @@
 """What does a keystroke in a long file cost the index? Markdown on stdout.
 
-    python -m benchmarks.index_keystroke FILE... [--places 8] [--breaks 60] [--out FILE.md]
+    python -m benchmarks.index_keystroke FILE... [--tree TREE] [--places 8] [--breaks 60]
+        [--out FILE.md]
 
-Each file is cut or repeated to 5,000 lines. Statements are typed into the middle of functions,
-character by character without a pause, which is harder than a person types. A second table breaks
-each file at random and counts the symbols, outside of the definition that was broken, that the
-index still knows: in the open document, and when the broken text is read afresh. Milliseconds are
-of processor time.
+A file with less than 5,000 lines is repeated as a whole until it has them: cut anywhere, it would
+be broken before anybody types. Statements are typed into the middle of functions, character by
+character without a pause, which is harder than a person types. With `--tree` the first file is
+typed into once more, with all files of that tree in the same index. A last table breaks each file
+at random and counts the symbols, outside of the definition that was broken, that the index still
+knows: in the open document, and when the broken text is read afresh. Milliseconds are of processor
+time.
 """
 
 from __future__ import annotations
@@ -18,9 +21,21 @@ import random
 import time
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 
-from indexer import ByteEdit, Document, extract, language_of
+from indexer import (
+    ByteEdit,
+    Crawler,
+    Document,
+    Edit,
+    Index,
+    IndexConfig,
+    Open,
+    extract,
+    language_of,
+    syntax_errors,
+)
 
 LINES = 5_000
 TYPED = {
@@ -32,10 +47,10 @@ BREAKS = ("(", ")", "{", "}", "[", '"', "'", '"""', "/*", "`", "delete a bracket
 
 
 def long_text(path: str) -> bytes:
-    lines = Path(path).read_bytes().splitlines()
-    while len(lines) < LINES:
-        lines += lines
-    return b"\n".join(lines[:LINES]) + b"\n"
+    text = once = Path(path).read_bytes()
+    while text.count(b"\n") < LINES:
+        text += once
+    return text
 
 
 def document(path: str, text: bytes) -> Document:
@@ -54,22 +69,31 @@ def places(opened: Document, count: int, rng: random.Random) -> list[int]:
     return sorted(set(ends), reverse=True)
 
 
-def keystrokes(path: str, count: int, rng: random.Random) -> tuple[list[float], list[float]]:
-    """Milliseconds of the edit with the parse, and of both with the facts."""
-    opened = document(path, long_text(path))
-    assert opened.language is not None
+STAGES = ("edit", "parse", "facts", "tables")
+
+
+def keystrokes(index: Index, path: str, count: int, rng: random.Random) -> list[list[float]]:
+    """Milliseconds of each stage, and of all of them together, for each key."""
+    index.apply(Open(path, None, 0, long_text(path)))
+    index.facts(path)
+    opened = index.document(path)
+    assert opened is not None and opened.language is not None
     typed = TYPED.get(opened.language.name, TYPED_ELSEWHERE)
-    parses, totals = [], []
+    times: list[list[float]] = []
     for place in places(opened, count, rng):
         for offset, character in enumerate(typed, place):
-            start = time.process_time()
-            opened.edit(1, (ByteEdit(offset, offset, character),))
+            marks = [time.thread_time()]
+            index.apply(Edit(path, 1, (ByteEdit(offset, offset, character),)))
+            marks.append(time.thread_time())
             _ = opened.tree
-            parsed = time.process_time()
+            marks.append(time.thread_time())
             _ = opened.facts
-            parses.append(1e3 * (parsed - start))
-            totals.append(1e3 * (time.process_time() - start))
-    return parses, totals
+            marks.append(time.thread_time())
+            index.facts(path)
+            marks.append(time.thread_time())
+            times.append([1e3 * (end - start) for start, end in pairwise(marks)])
+            times[-1].append(1e3 * (marks[-1] - marks[0]))
+    return times
 
 
 def broken(text: bytes, rng: random.Random) -> ByteEdit:
@@ -115,26 +139,49 @@ def survival(path: str, count: int, rng: random.Random) -> tuple[int, int, int]:
     return wanted, kept, afresh
 
 
-def row(name: str, values: list[float]) -> str:
-    ordered = sorted(values)
-    cells = [ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.95, 1)]
-    return f"| {name} | {len(values)} | {' | '.join(f'{cell:.2f}' for cell in cells)} |"
+def row(index: Index, path: str, count: int, seed: int, note: str = "") -> str:
+    language, text = language_of(path), long_text(path)
+    assert language is not None
+    times = keystrokes(index, path, count, random.Random(seed))
+    columns = [sorted(column) for column in zip(*times, strict=True)]
+    last = len(times) - 1
+    cells = [column[last // 2] for column in columns[:-1]]
+    cells += [columns[-1][min(last, int(share * len(times)))] for share in (0.5, 0.95, 1)]
+    shown = " | ".join(f"{cell:.2f}" for cell in cells)
+    lines, errors = text.count(b"\n"), syntax_errors(language.name, text)
+    return f"| {Path(path).name}{note} | {lines} | {errors} | {len(times)} | {shown} |"
 
 
-def report(paths: list[str], count: int, breaks: int, seed: int) -> Iterator[str]:
+def index_of(tree: Path) -> Index:
+    index = Index(IndexConfig(), (str(tree),))
+    crawler = Crawler(index.rules)
+    for batch in crawler.crawl():
+        index.apply_found(tuple(crawler.current(batch)))
+    return index
+
+
+def report(
+    paths: list[str], tree: Path | None, count: int, breaks: int, seed: int
+) -> Iterator[str]:
     yield "# A keystroke in a file of 5,000 lines\n"
-    yield f"`python -m benchmarks.index_keystroke FILE... --places {count} --breaks {breaks}`\n"
+    more = " --tree TREE" if tree else ""
+    how = f"FILE...{more} --places {count} --breaks {breaks}"
+    yield f"`python -m benchmarks.index_keystroke {how}`\n"
     load = os.getloadavg()[0]
     yield (
         f"{platform.machine()}, {os.cpu_count()} CPUs, load {load:.1f} at the start,"
         f" Python {platform.python_version()}, tree-sitter {version('tree-sitter')}."
-        " Milliseconds of processor time.\n"
+        " Milliseconds of processor time; each stage at its own p50.\n"
     )
-    yield "| edit, reparse, facts ready | times | p50 | p95 | max |\n|---|---|---|---|---|"
+    yield f"| file | lines | errors | keys | {' | '.join(STAGES)} | all: p50 | p95 | max |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|"
     for path in paths:
-        parses, totals = keystrokes(path, count, random.Random(seed))
-        yield row(f"{Path(path).name}: edit and parse", parses)
-        yield row(f"{Path(path).name}: with all facts", totals)
+        yield row(Index(IndexConfig(), (str(Path(path).resolve().parent),)), path, count, seed)
+    if tree is not None:
+        index = index_of(tree.resolve())
+        status = index.status()
+        note = f", among {status.files} files with {status.symbols} symbols"
+        yield row(index, paths[0], count, seed, note)
     yield "\n| broken at random | symbols outside | kept while open | read afresh |"
     yield "|---|---|---|---|"
     for path in paths:
@@ -146,13 +193,16 @@ def report(paths: list[str], count: int, breaks: int, seed: int) -> Iterator[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--tree", type=Path, help="a repository to type in the midst of")
     parser.add_argument("--places", type=int, default=8)
     parser.add_argument("--breaks", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="write the Markdown here too")
     arguments = parser.parse_args()
     lines: list[str] = []
-    for line in report(arguments.files, arguments.places, arguments.breaks, arguments.seed):
+    files = [str(Path(file).resolve()) for file in arguments.files]
+    what = files, arguments.tree, arguments.places, arguments.breaks, arguments.seed
+    for line in report(*what):
         lines.append(line)
         print(line, flush=True)
     if arguments.out:
