@@ -162,6 +162,10 @@ class Rules:
         root = self.root_of(path)
         if root is None:
             return Verdict(False, "outside of the workspace folders")
+        return self.verdict_in(root, path, size, is_link)
+
+    def verdict_in(self, root: str, path: str, size: int | None, is_link: bool | None) -> Verdict:
+        """As `verdict`, of a normal path in a root."""
         name = name_of(path)
         if secret_name(path[len(root) :]):
             return Verdict(False, f"{name} is a name for keys or credentials")
@@ -265,8 +269,11 @@ class Rules:
         return Verdict(False, "a link to a file that counts under its own path")
 
     def _ignored(self, path: str, root: str, is_folder: bool) -> bool:
+        chain = self._chain(parent_of(path), root)
+        if not any(chain):
+            return False
         encoded = os.fsencode(path)
-        for source in self._chain(parent_of(path), root):
+        for source in chain:
             for length, patterns in source:
                 answer = patterns.excludes(encoded[length:], is_folder)
                 if answer is not None:
@@ -334,11 +341,9 @@ def _has_long_lines(text: bytes) -> bool:
 def secret_name(path: str) -> bool:
     """Whether a file's name, or a folder above it, says that it holds keys or credentials."""
     *folders, name = path.replace(os.sep, "/").split("/")
-    if SECRET_NAME.fullmatch(name):
+    if SECRET_NAME.fullmatch(name) or not SECRET_FOLDERS.isdisjoint(folders):
         return True
-    if any(folder in SECRET_FOLDERS for folder in folders):
-        return True
-    return any(folder in DATA_FOLDERS for folder in folders) and language_of(name) is None
+    return not DATA_FOLDERS.isdisjoint(folders) and language_of(name) is None
 
 
 def _is_link(path: str) -> bool:

@@ -69,9 +69,9 @@ def list_folder(rules: Rules, folder: str) -> Iterator[Listing]:
     names.sort()
     folders.sort()
     first = names[:PIECE]
-    yield Listing(folder, _files(rules, first), tuple(folders), tuple(sorted(skipped)))
+    yield Listing(folder, _files(rules, folder, first), tuple(folders), tuple(sorted(skipped)))
     for start in range(PIECE, len(names), PIECE):
-        yield Listing(folder, _files(rules, names[start : start + PIECE]), (), ())
+        yield Listing(folder, _files(rules, folder, names[start : start + PIECE]), (), ())
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -81,8 +81,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _files(rules: Rules, names: list[tuple[str, bool]]) -> tuple[Found, ...]:
+def _files(rules: Rules, folder: str, names: list[tuple[str, bool]]) -> tuple[Found, ...]:
     found: list[Found] = []
+    root = rules.root_of(folder)
     for path, is_link in names:
         try:
             status = os.lstat(path)
@@ -90,7 +91,10 @@ def _files(rules: Rules, names: list[tuple[str, bool]]) -> tuple[Found, ...]:
             if not isinstance(error, FileNotFoundError):
                 found.append(Found(path, 0, UNKNOWN, f"cannot be read: {error.strerror}"))
             continue
-        verdict = rules.verdict(path, status.st_size, is_link=is_link)
+        if root is None:
+            verdict = rules.verdict(path, status.st_size, is_link)
+        else:
+            verdict = rules.verdict_in(root, path, status.st_size, is_link)
         reason = verdict.reason
         if verdict.allowed and not stat.S_ISREG(status.st_mode):
             reason = "cannot be read: not a regular file"
