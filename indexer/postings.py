@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.segments import SHIFT, Merge, Segment, segment_of
+from indexer.segments import SHIFT, STEP, Merge, Segment, segment_of
 
 RUN = 2_048
 """Entries that are collected before they become a segment."""
@@ -81,7 +81,8 @@ class Postings:
         self._collected_count += len(terms)
         if self._collected_count + (len(self._run.values) if self._run else 0) >= RUN:
             self._close_run()
-        self._tidy_a_little()
+        for _ in range(1 + 4 * len(terms) // STEP):  # as fast as entries come
+            self._tidy_a_little()
 
     def of(self, term: int) -> NDArray[np.uint32]:
         """The values of a term, of living owners only."""
@@ -141,25 +142,20 @@ class Postings:
         return [*self._unclean, *self._segments, *([self._run] if self._run else [])]
 
     def _close_run(self) -> None:
-        """Makes a segment of the run, and a larger one of small ones."""
+        """Makes a segment of the run; a larger one of small ones is made a little at a time."""
         self._all()
         if self._run is None:
             return
-        segments = self._segments
-        segments.append(self._run)
+        self._segments.append(self._run)
         self._run = None
-        for level in range(LEVELS - 1):
-            last = segments[-FANOUT:]
-            if len(last) < FANOUT or any(segment.level != level for segment in last):
-                break
-            segments[-FANOUT:] = [segment_of(level + 1, *(segment.keys() for segment in last))]
         self._merge = self._merge or self._next_merge()
 
     def _next_merge(self) -> Merge | None:
-        """Of as many segments as make one of the last level, or of what cleaning left of two."""
-        largest = [one for one in self._segments if one.level == LEVELS - 1]
-        if len(largest) >= FANOUT:
-            return Merge(LEVELS, largest[:FANOUT])
+        """Of as many segments as make one of the next level, or of what cleaning left of two."""
+        for level in range(LEVELS):
+            same = [one for one in self._segments if one.level == level]
+            if len(same) >= FANOUT:
+                return Merge(level + 1, same[:FANOUT])
         first = self._segments[:2]
         if len(first) == 2 and all(one.level == LEVELS for one in first):
             return Merge(LEVELS, first) if len(first[1].values) < LARGE else None

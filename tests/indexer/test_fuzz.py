@@ -99,9 +99,9 @@ def test_any_bytes_may_lie_in_files(
         files[str(path)] = text
     index = Index(IndexConfig(workers=0), (str(root),))
     assert crawled(index, Crawler(index.rules).crawl()) == set(files)
-    for path in index.paths():
-        language, facts = language_of(path), index.facts(path)
-        assert language is not None and facts == extract(path, language, files[path])
+    for known in index.paths():
+        language, facts = language_of(known), index.facts(known)
+        assert language is not None and facts == extract(known, language, files[known])
 
 
 def extreme_texts() -> dict[str, bytes]:
@@ -186,13 +186,9 @@ def test_files_that_change_while_they_are_read_are_known_as_they_are_at_last(
         changing.join()
     crawled(index, crawler.crawl())
     there = {str(path): path.read_bytes() for path in paths if path.exists()}
-    readable = set()
-    for path, text in there.items():
-        language = language_of(path)
+    readable = set(index.paths())
+    for known in readable:
+        language = language_of(known)
         assert language is not None
-        if path in set(index.paths()):
-            readable.add(path)
-            assert index.facts(path) == extract(path, language, text)
-    unreadable = {path for path in there if path not in readable}
-    assert set(index.paths()) == readable
-    assert all(there[path] == b"\xff" * 10 for path in unreadable)
+        assert index.facts(known) == extract(known, language, there[known])
+    assert all(text == b"\xff" * 10 for path, text in there.items() if path not in readable)
