@@ -171,7 +171,10 @@ class _Report:
             self._has_told = True
             self._line.note("going on with what an earlier import had finished")
         what = f"{progress.sections} of {progress.all_sections} parts"
-        self._line.show(what, progress.done, progress.total, progress.kept)
+        # What was read last has still to be written.
+        is_whole = progress.sections == progress.all_sections
+        done = progress.done if is_whole else min(progress.done, progress.total - 1)
+        self._line.show(what, done, progress.total, progress.kept)
 
 
 def _plan_text(name: str, plan: Plan, machine: Machine) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tests.support.tiny_tokenizer import tokenizer_definition
 
-F32 = GGMLQuantizationType.F32
+F32, Q4_0 = GGMLQuantizationType.F32, GGMLQuantizationType.Q4_0
 KINDS = {
     "Qwen2ForCausalLM": "qwen2",
     "Qwen3ForCausalLM": "qwen3",
