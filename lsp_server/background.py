@@ -141,7 +141,7 @@ def load_queries(languages: frozenset[Language]) -> None:
 
 def load_language(language: Language) -> None:
     """Loads a grammar and compiles its queries, by asking about an empty document."""
-    _ = language.locals_query
+    _ = language.locals_query, language.scopes_query
     index, path = Index(IndexConfig(), ()), f"/empty.{language.name}"
     index.apply(Open(path, next(iter(language.client_ids), None), 1, ""))
     index.symbols(path)
