@@ -341,7 +341,7 @@ def _build(cls: type[_T], values: dict[str, Any], where: str) -> _T:
 
 def _convert(value: Any, hint: Any, where: str) -> Any:
     if hint in (int, str, bool):
-        if type(value) is hint:
+        if type(value) is hint and (hint is not int or abs(value) < 2**63):
             return value
     elif hint is float:
         if type(value) in (int, float) and abs(value) < 1e300:  # Neither NaN nor infinite.

@@ -24,12 +24,15 @@ class ConfigJson:
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Return a whole number. Raises ExportError where it is none, as do all of these."""
-        return int(self._entry(name, int, default))
+        value: int = self._entry(name, int, default)
+        if not _is_reasonable(value):
+            raise self.error(f"{name} is {str(value)[:40]}, which is no size of anything")
+        return value
 
     def number(self, name: str, default: float | None = None) -> float:
         """Return a number."""
         value = self.values.get(name)
-        if type(value) is int and abs(value) < 2**63:
+        if type(value) is int and _is_reasonable(value):
             return float(value)
         return float(self._entry(name, float, default))
 
@@ -40,7 +43,7 @@ class ConfigJson:
     def integers(self, name: str) -> tuple[int, ...]:
         """Return a list of whole numbers; absent is empty."""
         values = self._entry(name, list, [])
-        if not all(type(value) is int for value in values):
+        if not all(type(value) is int and _is_reasonable(value) for value in values):
             raise self.error(f"{name} must be a list of whole numbers, not {values!r:.60}")
         return tuple(values)
 
@@ -69,6 +72,11 @@ class ConfigJson:
         if type(value) is not kind:
             raise self.error(f"{name} must be of type {kind.__name__}, not {value!r:.60}")
         return value
+
+
+def _is_reasonable(value: int) -> bool:
+    """Whether a number can be divided and printed; JSON's may have thousands of digits."""
+    return abs(value) < 2**63
 
 
 def decoder_fields(raw: ConfigJson) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.random_bundle import PRESETS, make
 from runtime.bundle import Bundle
@@ -15,6 +17,7 @@ from runtime.config import ModelConfig, RopeParameters
 from runtime.export.architectures import ARCHITECTURES, read_config
 from runtime.export.decoder import check_blocks
 from runtime.export.errors import ExportError
+from runtime.export.rope import rotary_frequencies
 from runtime.export.tensors import tensor_shapes
 from runtime.export.write import Options, export_bundle
 from runtime.model_runner import Chunk
@@ -254,6 +257,53 @@ def test_the_error_of_each_layer_is_recorded(tmp_path: Path, name: str) -> None:
     for layer in layers:
         assert 0.003 < layer.pop("projections") < 0.008
         assert 0.05 < layer.popitem()[1] < 0.12
+
+
+NUMBERS = (
+    st.integers(-2, 70)
+    | st.sampled_from([2**31, 2**63, 10**400, -(10**400)])
+    | st.floats()
+    | st.none()
+    | st.booleans()
+    | st.text(max_size=3)
+    | st.lists(st.integers(-1, 3), max_size=3)
+)
+KEYS = sorted(
+    {key for name in NAMES for key in tiny(name)}
+    | {"sliding_window", "max_window_layers", "use_sliding_window", "layer_types", "qkv_bias"}
+    | {"original_max_position_embeddings", "attention_bias", "partial_rotary_factor"}
+)
+ROPE_KEYS = [field.name for field in fields(RopeParameters)] + ["type", "rope_theta"]
+SCALED = st.dictionaries(
+    st.sampled_from(ROPE_KEYS), NUMBERS | st.sampled_from(["yarn", "linear", "dynamic"])
+)
+
+
+@given(
+    st.sampled_from(NAMES),
+    st.dictionaries(st.sampled_from(KEYS), NUMBERS, max_size=4),
+    SCALED,
+    st.sampled_from(["rope_scaling", "rope_parameters"]),
+    st.sampled_from(["yarn", "linear", "dynamic", "default"]),
+)
+@settings(max_examples=400, deadline=None)
+def test_a_config_of_any_numbers_is_read_or_refused_in_one_line(
+    name: str, changes: dict[str, Any], rope: dict[str, Any], spelling: str, kind: str
+) -> None:
+    raw = {**tiny(name), spelling: {"rope_type": kind, "factor": 2.0, **rope}, **changes}
+    raw["architectures"] = [name]
+    try:
+        config = read_config(raw)
+        check_blocks(config, schemes("int4", "int8", "int8"))
+    except ExportError as error:
+        assert "\n" not in str(error) and len(str(error)) < 300
+        return
+    # What passes can be built: sizes are whole, angles finite, tables of a size within reason.
+    assert all(min(shape) > 0 for shape in tensor_shapes(config).values())
+    frequencies, factor = rotary_frequencies(config)
+    assert np.isfinite(frequencies).all() and (frequencies > 0).all()
+    assert 0 < factor < 1e7
+    assert 1 <= config.max_context <= 1 << 24
 
 
 def random_config(name: str) -> ModelConfig:
