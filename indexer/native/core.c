@@ -45,7 +45,9 @@ typedef struct {
 // Adds the chains of a pattern from a step on; false if it is not a chain.
 static bool expand(Expansion *self, uint32_t step_index, uint32_t depth) {
   const QueryStep *step = array_get(&self->query->steps, step_index);
-  if (step->is_dead_end) return expand(self, step->alternative_index, depth);
+  if (step->is_dead_end) {
+    return step->alternative_index > step_index && expand(self, step->alternative_index, depth);
+  }
   if (step->depth == PATTERN_DONE_MARKER) {
     if (depth == 0) return false;
     Chain chain = { .pattern = self->pattern, .length = (uint8_t)depth, .next = NOTHING };
