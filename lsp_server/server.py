@@ -15,7 +15,16 @@ from pygls.lsp.server import LanguageServer
 
 from lsp_server import protocol
 from lsp_server.about import server_version
-from lsp_server.handlers import completion, copilot, lifecycle, navigation, next_edit, status, sync
+from lsp_server.handlers import (
+    completion,
+    copilot,
+    lifecycle,
+    navigation,
+    next_edit,
+    notebook,
+    status,
+    sync,
+)
 from lsp_server.handlers.connection import Connection
 from lsp_server.protocol import CopilotProtocol, describe, make_converter
 from lsp_server.session import Session
@@ -46,6 +55,9 @@ ROUTES = (
     Route(types.TEXT_DOCUMENT_DID_CHANGE, sync.did_change),
     Route(types.TEXT_DOCUMENT_DID_SAVE, sync.did_save, types.SaveOptions(include_text=False)),
     Route(types.TEXT_DOCUMENT_DID_CLOSE, sync.did_close),
+    Route(types.NOTEBOOK_DOCUMENT_DID_OPEN, notebook.did_open),
+    Route(types.NOTEBOOK_DOCUMENT_DID_CHANGE, notebook.did_change),
+    Route(types.NOTEBOOK_DOCUMENT_DID_CLOSE, notebook.did_close),
     Route(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, sync.did_change_watched_files),
     # Without options pygls does not advertise inline completion at all.
     Route(
@@ -85,6 +97,7 @@ class CopilotServer(LanguageServer):
             "sopilka",
             server_version(),
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            notebook_document_sync=notebook.SYNC,
             protocol_cls=CopilotProtocol,
             converter_factory=make_converter,
         )

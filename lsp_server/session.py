@@ -22,6 +22,7 @@ from lsp_server.features.completion import Ask, Completion, Prepared, Silence
 from lsp_server.features.edit_history import EditHistory
 from lsp_server.features.keeping import Keeping
 from lsp_server.features.model import Model
+from lsp_server.features.notebooks import Notebooks
 from lsp_server.features.pace import Pace
 from lsp_server.features.recent import RecentEdits
 from lsp_server.features.shown import Shown
@@ -111,6 +112,7 @@ class Session:
     recent: RecentEdits = field(default_factory=RecentEdits)
     typing: Typing = field(default_factory=Typing)
     edits: EditHistory = field(default_factory=EditHistory)
+    notebooks: Notebooks = field(default_factory=Notebooks)
     keeping: Keeping = field(default_factory=Keeping)
     pace: Pace = field(default_factory=Pace)
     remote: RemoteAccess = field(default_factory=RemoteAccess)
@@ -168,6 +170,14 @@ class Session:
         outcome = state.shown.outcome(ask.text)
         if outcome is not None and self.settings.completion.learn:
             self.keeping.learn(*outcome)
+
+    def with_cells_above(self, ask: Ask) -> Ask:
+        """In a cell of a notebook what the cells above it say counts as text above."""
+        above = self.notebooks.above(ask.path, self.index.text_of)
+        if not above:
+            return ask
+        text, offset = above + ask.text, len(above) + ask.offset
+        return replace(ask, text=text, offset=offset, above=len(above), is_own_text=False)
 
     def refusal(self, ask: Ask) -> str | None:
         """Why nothing may be suggested here, in words; None where it may."""

@@ -51,8 +51,9 @@ class Ask:
     version: int = 0
     automatic: bool = True
     tab_size: int = 4
-    # Otherwise the text is one that may come.
+    # Otherwise the text is one that may come, or has `above` bytes of other cells before it.
     is_own_text: bool = True
+    above: int = 0
     priority: Priority = Priority.TYPING
 
 
@@ -176,7 +177,7 @@ def prepare(
     place = replace(place, multiline=multiline, tab_size=ask.tab_size)
     deadline = began + settings.context.deadline_ms / 1000
     budget = min(settings.context.max_tokens, model.context)
-    snippets = gather(index, ask.path, ask.offset, budget, deadline, recent)
+    snippets = gather(index, ask.path, _in_document(index, ask), budget, deadline, recent)
     gathered = clock()
     prompt = render_prompt(
         model,
@@ -219,6 +220,16 @@ def ways_for(model: Model, line: str, elsewhere: str) -> tuple[Way, ...]:
     if model.engine.forces_start:
         return ways_to_heal(line, elsewhere)
     return (way_without_healing(line),)
+
+
+def _in_document(index: Index, ask: Ask) -> int:
+    """The place in the document's own text that is nearest to the one that is asked about."""
+    document = index.document(ask.path)
+    return (
+        ask.offset - ask.above
+        if document is None
+        else min(ask.offset - ask.above, len(document.text))
+    )
 
 
 def is_text_of(index: Index, ask: Ask) -> bool:

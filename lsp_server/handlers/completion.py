@@ -103,6 +103,7 @@ def respond(
 ) -> Answer | Any:
     """All that must see the document as it is now; then the answer, or what waits for it."""
     session = connection.session
+    ask = session.with_cells_above(ask)
     prepared = session.prepare(ask)
     if isinstance(prepared, Silence):
         return nothing
@@ -162,7 +163,11 @@ def show(connection: Connection, found: Sequence[Completion], ask: Ask, render: 
     session = connection.session
     named = [(one, session.remember(one, ask)) for one in reversed(found)]
     session.look_ahead(ask, found[0])
-    return render(named[::-1])
+    own = [
+        (replace(one, start=one.start - ask.above, end=one.end - ask.above), name)
+        for one, name in reversed(named)
+    ]
+    return render(own)
 
 
 def accept(connection: Connection, *arguments: Any) -> None:

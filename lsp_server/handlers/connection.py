@@ -55,13 +55,18 @@ class Connection:
         return self._held_by is not None
 
     def hold(self, work: Coroutine[Any, Any, None]) -> None:
-        """Lets the messages behind the one at hand wait for some work; the loop goes on."""
-        self._held_by = self.spawn(work)
+        """Lets the messages behind the one at hand wait for some work; the loop goes on.
+
+        One message may ask for several such works: they are done one after another.
+        """
+        before = self._held_by
+        self._held_by = self.spawn(work if before is None else _behind(before, work))
         self._held_by.add_done_callback(self._release)
 
-    def _release(self, _: asyncio.Task[Any]) -> None:
-        self._held_by = None
-        self.on_release()
+    def _release(self, task: asyncio.Task[Any]) -> None:
+        if task is self._held_by:
+            self._held_by = None
+            self.on_release()
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -215,3 +220,8 @@ class Connection:
             )
         except Exception as error:
             log.warning("the client refused to unregister: %s", type(error).__name__)
+
+
+async def _behind(before: asyncio.Task[Any], work: Coroutine[Any, Any, None]) -> None:
+    await asyncio.wait((before,))
+    await work
