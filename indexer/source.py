@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from indexer.config import IndexConfig
 from indexer.costs import Costs
@@ -14,8 +15,10 @@ from indexer.ignore import Rules
 from indexer.known import UNKNOWN, state_of
 from indexer.language import language_of
 from indexer.native import NativeError
-from indexer.store import Kept, Store, text_key
 from indexer.walk import Listing, list_folder, read_allowed
+
+if TYPE_CHECKING:
+    from indexer.store import Kept, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +41,11 @@ class FactsSource:
 
     def __init__(self, config: IndexConfig, generation: str = "") -> None:
         """`generation` is that of indexer.generation, where the caller knows it."""
-        folder = config.store_folder
-        self._store = Store(folder, config.max_store_bytes, generation) if folder else None
+        self._store: Store | None = None
+        if config.store_folder:
+            from indexer.store import Store  # a worker without a store starts sooner without it
+
+            self._store = Store(config.store_folder, config.max_store_bytes, generation)
         self._fresh: list[Kept] = []
         self.costs = Costs()
 
@@ -83,20 +89,19 @@ class FactsSource:
         with self.costs.phase("read"):
             text, reason, state = read_allowed(path, rules)
         if text is None:
-            if state != UNKNOWN and self._store is not None:
-                self._fresh.append(Kept(path, state, b"", None, reason))
+            if state != UNKNOWN:
+                self._keep_later(path, state, b"", None, reason)
             return Extracted(path, None, reason, state)
         verdict = rules.size_verdict(path, len(text))
         if not verdict.allowed:
             return Extracted(path, None, verdict.reason, state)
         try:
-            key = text_key(language.name, text) if self._store is not None else b""
+            key = self._key(language.name, text)
             facts = self._facts_of_text(path, key)
             if facts is None:
                 with self.costs.phase("extract"):
                     facts = extract(path, language, text, rules.config.max_file_seconds)
-            if self._store is not None:
-                self._fresh.append(Kept(path, state, key, facts, ""))
+            self._keep_later(path, state, key, facts, "")
             return Extracted(path, facts, "", state)
         except TooSlow:
             reason = too_long(rules.config.max_file_seconds)
@@ -125,6 +130,22 @@ class FactsSource:
         if not verdict.allowed:
             return Extracted(path, None, verdict.reason, UNKNOWN)
         return self.stored([(path, state_of(status))]).get(path)
+
+    def _key(self, language: str, text: bytes) -> bytes:
+        """What a text is stored by, b"" without a store."""
+        if self._store is None:
+            return b""
+        from indexer.store import text_key
+
+        return text_key(language, text)
+
+    def _keep_later(
+        self, path: str, state: int, key: bytes, facts: FileFacts | None, reason: str
+    ) -> None:
+        if self._store is not None:
+            from indexer.store import Kept
+
+            self._fresh.append(Kept(path, state, key, facts, reason))
 
     def _facts_of_text(self, path: str, key: bytes) -> FileFacts | None:
         if self._store is None:

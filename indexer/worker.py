@@ -13,7 +13,6 @@ import faulthandler
 import os
 import signal
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -136,8 +135,11 @@ class Worker:
         self._heard = time.monotonic()
         self._is_awaited = self._was_silent = False
         self._patience = PATIENCE * config.max_file_seconds + GRACE_SECONDS
+        import subprocess  # which only this end needs, and which takes a while to load
+
+        self._still_runs = subprocess.TimeoutExpired
         try:
-            self._process = subprocess.Popen(
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
         except OSError as error:
@@ -202,7 +204,7 @@ class Worker:
         told = self._process.stderr.read()
         begun = len(told) - len(told.lstrip(MARK))
         code = None
-        with suppress(subprocess.TimeoutExpired):
+        with suppress(self._still_runs):
             code = self._process.wait(timeout=5)
         timed_out = self._was_silent or TIMEOUT_MARK in told[begun:] or code == TIMER_CODE
         return WorkerDiedError(begun, timed_out)
@@ -210,7 +212,7 @@ class Worker:
     def close(self) -> None:
         """Ends the process, at once if it is at work."""
         self._process.kill()
-        with suppress(subprocess.TimeoutExpired):  # It hangs in the kernel: let it go when it can.
+        with suppress(self._still_runs):  # It hangs in the kernel: let it go when it can.
             self._process.wait(timeout=5)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
