@@ -197,10 +197,11 @@ class Transport:
             raise self._failed(
                 f"it answers with {head.content_type[:40]}, which no model does: is the url right?"
             )
-        stream, count, is_done = EventStream(), 0, False
+        stream, count, size, is_done = EventStream(), 0, 0, False
         async with aclosing(connection.body(head)) as pieces:
             try:
                 async for piece in pieces:
+                    size += len(piece)
                     for event in stream.feed(piece):
                         is_done = is_done or event is None
                         if event is not None and not is_done:
@@ -215,6 +216,10 @@ class Transport:
                         yield self._checked(read_event(event))
             except EventTooLong as error:
                 raise self._failed(str(error)) from error
+        if size == 0:
+            raise self._failed(
+                "its answer is empty; its own log says why: the prompt may be too long (context)"
+            )
         if count == 0:
             raise self._failed("its answer holds no event that could be read: is the url right?")
 
