@@ -7,12 +7,14 @@ Recall of gold definitions (see holes/): among the first 5 and 10 snippets of a 
 tokens, and within its first 1,024 and 4,096 tokens, four bytes a token. A snippet counts if it
 shows the first line of the definition. BM25 is the search for similar chunks alone. Then whole
 hidden lines are typed: how much of a context is the same, from its start, with the next key.
-Packs are contexts of 256 K tokens: whether the gold's file is in them as a whole.
+Packs are contexts of 256 K tokens: whether the gold's file is in them as a whole. Controls are
+lines that no name of another file is near: how much a context offers where nothing is needed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import time
@@ -21,7 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.holes.case import Case, read_cases
-from benchmarks.holes.python import python_cases
+from benchmarks.holes.python import python_cases, python_controls
 from benchmarks.holes.static_rules import go_cases, java_cases
 from indexer import ByteEdit, Close, Crawler, Edit, Index, IndexConfig, Open, Snippet
 
@@ -56,6 +58,7 @@ def recall(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
     hits: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
     times: list[float] = []
+    offered: list[tuple[float, int, int]] = []
     for case in cases:
         path, offset = opened(index, root, case)
         start = time.process_time()
@@ -63,6 +66,11 @@ def recall(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
         times.append(1e3 * (time.process_time() - start))
         found = dict(zip(METHODS, (context, index.similar_chunks(path, offset, 50)), strict=True))
         index.apply(Close(path))
+        wanted = {(f"{root}/{gold.path}", gold.line - 1) for gold in case.gold}
+        right = sum(
+            any(one.path == at and line in one.lines for at, line in wanted) for one in context
+        )
+        offered.append((sum(len(one.text.encode()) for one in context) / 4, len(context), right))
         for gold in case.gold:
             groups = ("all", "fresh" if gold.fresh else "seen", gold.kind)
             totals.update(groups)
@@ -86,7 +94,7 @@ def recall(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
             for group in shown
         ]
         yield f"| {method} | " + " | ".join(cells) + " |"
-    yield f"\nA context of {BUDGET:,} tokens: {spread(times)} of CPU."
+    yield f"\nA context of {BUDGET:,} tokens: {spread(times)} of CPU. It has {precision(offered)}"
 
 
 def typing(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
@@ -118,6 +126,31 @@ def typing(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
         f"{keys:,} keys of {len(cases)} lines: {share:.1f} % of a context are as they were before"
         f" the key; lists that were not the old one or that and more: {changed}; {spread(times)}."
     )
+
+
+def precision(offered: list[tuple[float, int, int]]) -> str:
+    """Of (tokens, snippets, snippets that show a gold definition), one a context."""
+    tokens = sorted(one[0] for one in offered)
+    snippets, right = sum(one[1] for one in offered), sum(one[2] for one in offered)
+    middle, tail = tokens[len(tokens) // 2], tokens[int(0.9 * len(tokens))]
+    nothing = 100 * sum(one[1] == 0 for one in offered) / len(offered)
+    return (
+        f"{snippets / len(offered):.1f} snippets, tokens p50 {middle:,.0f}, p90 {tail:,.0f};"
+        f" nothing in {nothing:.0f} %; {100 * right / max(1, snippets):.1f} % of the snippets show"
+        " a definition that the line needs."
+    )
+
+
+def controls(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
+    """What contexts offer where nothing of another file is needed."""
+    for budget in (1_024, BUDGET):
+        offered: list[tuple[float, int, int]] = []
+        for case in cases:
+            path, offset = opened(index, root, case)
+            found = index.context(path, offset, budget)
+            index.apply(Close(path))
+            offered.append((sum(len(one.text.encode()) for one in found) / 4, len(found), 0))
+        yield f"A context of {budget:,} tokens at {len(cases)} controls: {precision(offered)}"
 
 
 def packs(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
@@ -162,11 +195,16 @@ def main() -> None:
     gold = sum(len(case.gold) for case in cases)
     print(
         f"## {root.name}\n\n{index.status().files} files, {len(cases)} cases, {gold} gold"
-        f" definitions, seed {arguments.seed}; Python {platform.python_version()}.\n"
+        f" definitions, seed {arguments.seed}; Python {platform.python_version()},"
+        f" load {os.getloadavg()[0]:.1f}.\n"
     )
     for line in recall(index, root, cases):
         print(line, flush=True)
-    for part in (typing(index, root, cases[:40]), packs(index, root, cases[:100])):
+    parts = [typing(index, root, cases[:40]), packs(index, root, cases[:100])]
+    if arguments.language == "python" and not arguments.cases:
+        lines = python_controls(root, 100, arguments.seed)
+        parts.append(controls(index, root, lines))
+    for part in parts:
         print("\n" + "\n".join(part), flush=True)
     print()
 

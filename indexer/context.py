@@ -37,6 +37,9 @@ WHOLE_FILES_FROM = 24_576
 """Tokens from which on whole files are shown."""
 LEAST_SIMILAR = 12.0
 """BM25 score below which a chunk says nothing about the code at the cursor."""
+LEAST_ALIKE = 0.35
+"""Share of what the lines at the cursor score themselves that a chunk like them has at least. Of
+chunks below it one in seven holds a name that the next line needs, of those above one in three."""
 MAX_KEPT = 32
 
 Count = Callable[[str], int]
@@ -200,7 +203,8 @@ class _Search:
         start = self._document.line_index.line_start(
             self._document.line_index.line_of(self._offset)
         )
-        found = similar_chunks(self._repository, self._document, start, 6, self._deadline)
+        place = self._repository, self._document, start
+        found = similar_chunks(*place, 6, self._deadline, LEAST_ALIKE)
         return [snippet for snippet in found if snippet.score >= LEAST_SIMILAR]
 
     def with_line(self, known: Context) -> list[Snippet]:

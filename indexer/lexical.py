@@ -213,13 +213,18 @@ class ChunkIndex:
         return self._frequencies[numbers]
 
     def search(
-        self, query: Mapping[str, int], limit: int, skip: Iterable[tuple[str, int, int]] = ()
+        self,
+        query: Mapping[str, int],
+        limit: int,
+        skip: Iterable[tuple[str, int, int]] = (),
+        least: float = 0.0,
     ) -> list[Hit]:
         """The best chunks for a query of terms and their counts, best first.
 
-        `skip` holds (path, start, end) ranges; chunks that touch one are left out.
+        `skip` holds (path, start, end) ranges; chunks that touch one are left out, and so are those
+        that have not `least` of the score that the query has as a chunk of the usual length.
         """
-        scores = self._scores(query)
+        scores, own = self._scores(query)
         for path, start, end in skip:
             number = self._files.get(path)
             facts = self._facts[number] if number is not None else None
@@ -227,7 +232,7 @@ class ChunkIndex:
                 slots = np.frombuffer(self._slots[number], np.int32)
                 pieces = facts.pieces
                 scores[slots[(pieces[:, 0] < end) & (pieces[:, 1] > start)]] = 0.0
-        best = np.flatnonzero(scores > 0.0)
+        best = np.flatnonzero((scores > 0.0) & (scores >= least * own))
         if len(best) > limit > 0:  # all that score like the last one are kept, to sort them by path
             least = np.partition(scores[best], len(best) - limit)[len(best) - limit]
             best = best[scores[best] >= least]
@@ -239,8 +244,8 @@ class ChunkIndex:
         found.sort(key=lambda hit: (-hit.score, hit.path, hit.place))
         return found[:limit]
 
-    def _scores(self, query: Mapping[str, int]) -> NDArray[np.float64]:
-        """BM25 of each slot, 0 for those that are free: float64 [slots]."""
+    def _scores(self, query: Mapping[str, int]) -> tuple[NDArray[np.float64], float]:
+        """BM25 of each slot, 0 for those that are free: float64 [slots]; and of the query."""
         count = self._chunk_count
         known = [(self._vocabulary.find(term), weight) for term, weight in sorted(query.items())]
         terms, weights = np.array([one for one in known if one[0] >= 0], np.int32).reshape(-1, 2).T
@@ -249,9 +254,10 @@ class ChunkIndex:
         rarest = telling[np.argsort(holding[telling], kind="stable")]
         entries = np.cumsum(holding[rarest])
         chosen = rarest[(entries <= MAX_ENTRIES) | (np.arange(len(rarest)) == 0)]
-        terms, holding = terms[chosen], holding[chosen]
+        terms, holding, weights = terms[chosen], holding[chosen], weights[chosen]
         rarity = np.log1p((count - holding + 0.5) / (holding + 0.5))
-        factors = weights[chosen] * rarity * (K1 + 1)
+        factors = weights * rarity * (K1 + 1)
+        own = float((factors * weights / (weights + K1)).sum())
         values, whose = self._postings.of_many(terms)
         slots = values >> COUNT_BITS
         found = (values & MAX_COUNT).astype(np.float64)
@@ -259,4 +265,4 @@ class ChunkIndex:
         norms = K1 * (1 - B + B / average * self._lengths[slots])
         shares = factors[whose] * found / (found + norms)
         whole = np.rint(shares * SCALE)
-        return np.bincount(slots, whole, len(self._postings.alive)) / SCALE
+        return np.bincount(slots, whole, len(self._postings.alive)) / SCALE, own

@@ -87,10 +87,12 @@ def similar_chunks(
     offset: int,
     limit: int,
     deadline: float | None = None,
+    least: float = 0.0,
 ) -> list[Snippet]:
     """Chunks elsewhere that share rare words with the lines around the cursor.
 
-    The best one comes with the lines that follow it: they often show what comes next here.
+    The best one comes with the lines that follow it: they often show what comes next here. Those
+    are left out that are not `least` as like the lines as these are themselves.
     """
     lines = document.line_index
     line = lines.line_of(offset)
@@ -108,7 +110,7 @@ def similar_chunks(
     words = frozenset(query)
     code = document.language is not None and not document.language.is_data
     found: list[Snippet] = []
-    for hit in repository.chunks.search(query, 3 * limit, skip):
+    for hit in repository.chunks.search(query, 3 * limit, skip, least):
         if len(found) >= limit or (deadline is not None and time.monotonic() > deadline):
             break
         if code and _is_data(repository, hit.path):

@@ -11,6 +11,7 @@ code elsewhere are not measured.
 from __future__ import annotations
 
 import ast
+import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from benchmarks.holes.case import Case, Use, cases_of, chosen
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 MAX_DEPTH = 12
+FAR = 25
+"""Lines around a control that no name of another file is in."""
 
 
 @dataclass(eq=False)
@@ -360,12 +363,6 @@ def python_cases(tree: Path, count: int, seed: int) -> list[Case]:
 
 
 def _cases_of(repository: Repository, module: Module) -> list[Case]:
-    importing = {
-        line
-        for node in ast.walk(module.tree)
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
-    }
     try:
         found = [
             Use(line, name, kind, target.module.path, target.line)
@@ -373,4 +370,47 @@ def _cases_of(repository: Repository, module: Module) -> list[Case]:
         ]
     except RecursionError:
         return []
-    return cases_of(module.path, module.lines, importing, found)
+    return cases_of(module.path, module.lines, _importing(module), found)
+
+
+def _importing(module: Module) -> set[int]:
+    """Lines of import statements."""
+    return {
+        line
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+
+
+def python_controls(tree: Path, count: int, seed: int) -> list[Case]:
+    """Lines with no name of another file in them or near them: what a context offers is not needed.
+
+    Two a file at most, their gold is empty.
+    """
+    repository = Repository(tree)
+    rng = random.Random(seed)
+    found: list[Case] = []
+    for module in repository.by_path.values():
+        try:
+            used = {line for line, *_ in uses(repository, module)}
+        except RecursionError:
+            continue
+        used |= _importing(module)
+        free = [
+            number
+            for number, text in enumerate(module.lines, 1)
+            if text.strip(" \t\n)]}#") and not used.intersection(_around(number))
+        ]
+        for line in rng.sample(free, min(2, len(free))):
+            text = module.lines[line - 1]
+            indent = text[: len(text) - len(text.lstrip())]
+            before = "".join(module.lines[: line - 1]) + indent
+            after = "\n" + "".join(module.lines[line:])
+            found.append(Case(module.path, line, before, after, (), text.strip()))
+    rng.shuffle(found)
+    return found[:count]
+
+
+def _around(line: int) -> range:
+    return range(line - FAR, line + FAR + 1)

@@ -95,6 +95,19 @@ def test_the_commonest_terms_are_left_out_where_a_search_would_cost_too_much(
     assert tables.chunks.search({"common": 1}, 9), "one term is always searched"
 
 
+def test_what_is_hardly_alike_is_left_out() -> None:
+    tables = Tables()
+    query = {"a": 2, "b": 1, "c": 1, "d": 1}
+    put(tables, "same", [["a", "a", "b", "c", "d"]])
+    put(tables, "half", [["a", "b", "x", "y", "z"]])
+    put(tables, "little", [["d", "x", "y", "z", "u"]])
+    found = {hit.path: hit.score for hit in tables.chunks.search(query, 9)}
+    for least, paths in ((0.2, ["same", "half"]), (0.99, ["same"]), (1.01, [])):
+        hits = tables.chunks.search(query, 9, least=least)
+        assert [hit.path for hit in hits] == paths
+        assert all(hit.score == found[hit.path] for hit in hits)
+
+
 def test_what_many_edits_leave_behind_is_thrown_out() -> None:
     tables = Tables()
     put(tables, "b", [["x", "y"], ["y"]])
