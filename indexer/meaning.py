@@ -300,6 +300,9 @@ class Meanings:
             found = self._type_of_binding(source, binding, depth)
             if found is not None:
                 return found
+        if local.bindings[0].how == "parameter":
+            fixture = self.resolver.injected(source.path, local.name)
+            return self.resolver.class_of(fixture) if fixture is not None else None
         return None
 
     def _type_of_binding(self, source: Source, binding: Binding, depth: int) -> Value | None:

@@ -18,6 +18,7 @@ from indexer.line_index import LineIndex
 CHAIN = re.compile(
     rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*(?:\s*(?:\.|::|->|\?\.)\s*[A-Za-z_$\x80-\xff][\w$\x80-\xff]*)*"
 )
+NAME = re.compile(rb"[A-Za-z_$\x80-\xff][\w$\x80-\xff]*")
 SEPARATOR = re.compile(r"\s*(?:\?\.|\.|::|->)\s*")
 RECEIVER = re.compile(
     rb"([A-Za-z_$\x80-\xff][\w$\x80-\xff]*(?:(?:\.|::|->|\?\.)[A-Za-z_$\x80-\xff][\w$\x80-\xff]*)*)"
@@ -46,6 +47,7 @@ class Surroundings:
     written: tuple[Mention, ...]  # in the cursor's line before the cursor, in their order
     function: Symbol | None
     owner: Symbol | None  # the class around
+    parameters: frozenset[str]  # names in the signature of the function
     types: dict[str, str]  # names of parameters and variables, and their types as written
     window: tuple[int, int]  # bytes that are shown to the model anyway
     line: tuple[int, int]  # bytes of the cursor's line, its line end left out
@@ -74,6 +76,7 @@ def surroundings(document: Document, facts: FileFacts, offset: int) -> Surroundi
         written=_written(prefix),
         function=function,
         owner=owner,
+        parameters=_parameters(text, function),
         types=_types(document, offset, function),
         window=(lines.line_start(first), lines.line_start(last)),
         line=(lines.line_start(line), lines.line_end(line)),
@@ -162,6 +165,13 @@ def _words(mentions: tuple[Mention, ...]) -> dict[str, float]:
             for word in name_parts(name) or (name.lower(),):
                 near.setdefault(word, min(1.0, mention.weight))
     return near
+
+
+def _parameters(text: bytes, function: Symbol | None) -> frozenset[str]:
+    if function is None:
+        return frozenset()
+    signature = text[function.name_end : function.signature_end]
+    return frozenset(name.decode("utf-8", "replace") for name in NAME.findall(signature))
 
 
 def _types(document: Document, offset: int, function: Symbol | None) -> dict[str, str]:

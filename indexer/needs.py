@@ -8,6 +8,7 @@ benchmarks/results/index_retrieval.md.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
@@ -295,7 +296,28 @@ class NeedSearch:
             found = self.offers.members(self.around.owner, inherited=False).found.get(name)
             if found is not None:
                 return self.offers.symbol(found[:2])
-        return self.resolver.name(self.path, name)
+        known = self.resolver.name(self.path, name)
+        if known is None and name in self.around.parameters:
+            return self._overridden(name) or self.resolver.injected(self.path, name)
+        return known
+
+    def _overridden(self, name: str) -> Symbol | None:
+        """The class of a parameter as the method of a base says it."""
+        owner, function = self.around.owner, self.around.function
+        if owner is None or function is None:
+            return None
+        found = self.offers.members(owner, inherited=True).found.get(function.name)
+        method = self.offers.symbol(found[:2]) if found is not None else None
+        lines = self.repository.sources.lines(method.path) if method is not None else None
+        if method is None or lines is None:
+            return None
+        signature = lines.text[method.signature_start : method.signature_end]
+        written = re.search(rb"\b" + re.escape(name.encode()) + rb"\s*\??:\s*([^,=)]+)", signature)
+        for dotted in DOTTED.findall(written[1]) if written is not None else ():
+            target = self.resolver.in_scope(method, dotted.decode("utf-8", "replace"))
+            if isinstance(target, Symbol):
+                return self.resolver.class_of(target) or target
+        return None
 
     def _typed(
         self, owner: Symbol, weight: float, why: str, receiver: str, typed: str = ""

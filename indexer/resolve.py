@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from indexer.answers import MISSING, Answers, Asking, definers_of
-from indexer.definitions import VALUES
+from indexer.definitions import assigns, outwards
 from indexer.facts import TYPES, Import, Kind, Symbol
 from indexer.files import FileTable, closeness, name_of, parent_of
 from indexer.language import Language
@@ -103,6 +103,16 @@ class Resolver:
         value = self._exported(path, "default", 0)
         owner = self.class_of(value) if isinstance(value, Symbol) else None
         return self.member(owner, name) if owner is not None else None
+
+    def injected(self, path: str, name: str) -> Symbol | None:
+        """What gives a parameter of a test its value by its name alone: a fixture."""
+        language = self._language(path)
+        find = getattr(language.imports, "injected", None) if language is not None else None
+        for file in find(path, self._files) if find is not None else ():
+            found = self._exported(file, name, 0)
+            if isinstance(found, Symbol) and found.kind is Kind.FUNCTION:
+                return found
+        return None
 
     def class_of(self, symbol: Symbol) -> Symbol | None:
         """The class that a symbol is, or is an instance of."""
@@ -316,7 +326,7 @@ class Resolver:
             return None
         own = self._own(path, name)
         importing = outline.importing(name)
-        if own is not None and not any(_assigns(own, clause) for clause, _ in importing):
+        if own is not None and not any(assigns(own, clause) for clause, _ in importing):
             return own
         for clause, there in importing:
             if there is not None:
@@ -469,7 +479,7 @@ class Resolver:
         packages = outline.packages if visible in PACKAGES and outline is not None else []
         if packages:
             if visible == "namespace":
-                packages = [outer for package in packages for outer in _outwards(package)]
+                packages = [outer for package in packages for outer in outwards(package)]
             return self._in_packages(path, packages, name)
         folder = parent_of(path)
         defining = self._definers(name)
@@ -486,14 +496,3 @@ class Resolver:
     def _language(self, path: str) -> Language | None:
         outline = self.outline(path)
         return outline.language if outline is not None else None
-
-
-def _assigns(symbol: Symbol, clause: Import) -> bool:
-    """Whether a variable is there for an import: `const fs = require("fs")`."""
-    return symbol.kind in VALUES and symbol.start <= clause.start and clause.end <= symbol.end
-
-
-def _outwards(package: str) -> list[str]:
-    """`A.B.C`, `A.B`, `A`: what lies in outer namespaces is visible too."""
-    parts = package.split(".")
-    return [".".join(parts[:count]) for count in range(len(parts), 0, -1)]

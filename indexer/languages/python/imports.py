@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from indexer.facts import Import
-from indexer.files import FileTable, parent_of
+from indexer.files import FileTable, name_of, parent_of
 
 
 def candidates(clause: Import, importer: str, files: FileTable) -> Iterator[str]:
@@ -23,6 +23,18 @@ def candidates(clause: Import, importer: str, files: FileTable) -> Iterator[str]
             top = path[: -len(ending) - 1]
             if not files.has(f"{top}/__init__.py"):  # else the module's full name is longer
                 yield path
+
+
+def injected(path: str, files: FileTable) -> Iterator[str]:
+    """Files whose functions give the parameters of a test their values: fixtures of pytest."""
+    name = name_of(path)
+    if not (name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py"):
+        return
+    yield path
+    folder = parent_of(path)
+    while folder:
+        yield from files.existing(f"{folder}/conftest.py")
+        folder = parent_of(folder)
 
 
 def submodule(path: str, name: str, files: FileTable) -> str | None:
