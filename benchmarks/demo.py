@@ -162,7 +162,7 @@ class Editor(LanguageClient):
         asked = time.perf_counter()
         found = await self.text_document_inline_completion_async(
             types.InlineCompletionParams(
-                context=types.InlineCompletionContext(types.InlineCompletionTriggerKind.Invoked),
+                context=types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
                 text_document=types.TextDocumentIdentifier(uri),
                 position=types.Position(hole.line, len(hole.typed)),
             )

@@ -183,7 +183,7 @@ async def drive(
             {
                 "textDocument": {"uri": uri},
                 "position": {"line": 4, "character": 14},
-                "context": {"triggerKind": 1},
+                "context": {"triggerKind": 2},
             },
         )
         if not editor.ended.is_set():
