@@ -19,9 +19,13 @@ from types import ModuleType
 from runtime.errors import OperatorError
 
 DOMAIN = "sopilka"
+# A session's option, set before the library is registered: how many threads the operators use, of a
+# pool that all sessions of the process share. Without it they use the session's own.
+THREADS_OPTION = "sopilka.threads"
 
 __all__ = [
     "DOMAIN",
+    "THREADS_OPTION",
     "CancelFlag",
     "OpsInfo",
     "cancel_flag",

@@ -5,6 +5,16 @@
 
 #include "op.h"
 
+#if defined(SOPILKA_HAVE_NEONDOT)
+#if defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(_WIN32)
+#include <windows.h>
+#endif
+#endif
+
 #if defined(_MSC_VER) && defined(_M_X64)
 #include <immintrin.h>
 #include <intrin.h>
@@ -67,6 +77,23 @@ bool has_avx512_vnni() {
 
 #endif
 
+#if defined(SOPILKA_HAVE_NEONDOT)
+bool has_dot_product() {
+#if defined(__linux__)
+  const unsigned long dot_product = 1UL << 20;  // HWCAP_ASIMDDP, which old headers lack.
+  return (getauxval(AT_HWCAP) & dot_product) != 0;
+#elif defined(__APPLE__)
+  int has = 0;
+  size_t size = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, nullptr, 0) == 0 && has != 0;
+#elif defined(_WIN32)
+  return IsProcessorFeaturePresent(43) != 0;  // PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE
+#else
+  return false;
+#endif
+}
+#endif
+
 }  // namespace
 
 const char* name(CpuPath path) {
@@ -77,6 +104,10 @@ const char* name(CpuPath path) {
       return "avxvnni";
     case CpuPath::kAvx512Vnni:
       return "avx512vnni";
+    case CpuPath::kNeon:
+      return "neon";
+    case CpuPath::kNeonDot:
+      return "neondot";
     default:
       return "scalar";
   }
@@ -92,6 +123,12 @@ std::vector<CpuPath> available_paths() {
 #endif
 #if defined(SOPILKA_HAVE_AVX512VNNI)
   if (has_avx512_vnni()) paths.push_back(CpuPath::kAvx512Vnni);
+#endif
+#if defined(SOPILKA_HAVE_NEON)
+  paths.push_back(CpuPath::kNeon);
+#endif
+#if defined(SOPILKA_HAVE_NEONDOT)
+  if (has_dot_product()) paths.push_back(CpuPath::kNeonDot);
 #endif
   return paths;
 }

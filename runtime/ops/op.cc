@@ -82,7 +82,12 @@ void expect(bool good, const char* what, const Tensor& got, const std::string& w
                 wanted);
 }
 
-ParallelFor parallel_for(const Api& api, OrtKernelContext* context) {
+ParallelFor parallel_for(const Api& api, OrtKernelContext* context, const Threads& threads) {
+  if (threads.pool != nullptr) {
+    return [&threads](size_t total, const std::function<void(size_t)>& task) {
+      threads.pool->run(total, threads.count, task);
+    };
+  }
   return [api, context](size_t total, const std::function<void(size_t)>& task) {
     const auto call = [](void* user, size_t i) {
       (*static_cast<const std::function<void(size_t)>*>(user))(i);

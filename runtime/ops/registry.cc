@@ -1,7 +1,9 @@
 // The library's C surface: what ONNX Runtime calls when it loads the library, and what Python
 // asks through ctypes.
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <string>
 
@@ -18,6 +20,9 @@ Registration*& Registration::head() {
 
 namespace {
 
+constexpr const char* kThreadsOption = "sopilka.threads";
+constexpr size_t kMaxThreads = 256;
+
 // The runtime's table, or null and an explanation when the runtime is older than `wanted`.
 const OrtApi* runtime_table(const OrtApiBase* base, uint32_t wanted, std::string* why) {
   const OrtApi* table = base->GetApi(wanted);
@@ -28,20 +33,47 @@ const OrtApi* runtime_table(const OrtApiBase* base, uint32_t wanted, std::string
   return table;
 }
 
-void register_all(const Api& api, OrtSessionOptions* options) {
-  // One domain for the process: sessions keep pointers into it, so it is never released.
-  static std::mutex mutex;
-  static OrtCustomOpDomain* domain = nullptr;
-  std::lock_guard<std::mutex> lock(mutex);
-  if (domain == nullptr) {
-    OrtCustomOpDomain* fresh = nullptr;
-    check(api, api.create_domain("sopilka", &fresh));
-    for (const Registration* entry = Registration::first(); entry != nullptr;
-         entry = entry->next()) {
-      check(api, api.add_op(fresh, entry->op()));
-    }
-    domain = fresh;
+// How many of our threads the session's operators may use; 0, as without the option, for the
+// session's own.
+size_t threads_of(const Api& api, const OrtSessionOptions* options) {
+  int has = 0;
+  check(api, api.has_option(options, kThreadsOption, &has));
+  if (has == 0) return 0;
+  char value[16] = "";
+  size_t size = sizeof value;
+  OrtStatus* status = api.option(options, kThreadsOption, value, &size);
+  size_t threads = 0;
+  if (status == nullptr) {
+    char* end = nullptr;
+    threads = std::strtoul(value, &end, 10);
+    if (end == value || *end != '\0') threads = 0;
+  } else {
+    api.release_status(status);  // Too long for `value`, so no number that could be meant.
   }
+  if (threads < 1 || threads > kMaxThreads) {
+    throw Error(std::string("the session option `") + kThreadsOption +
+                "` must be a number from 1 to " + std::to_string(kMaxThreads));
+  }
+  return threads;
+}
+
+// The operators for one number of threads. Sessions keep pointers to them, so they are never
+// released.
+OrtCustomOpDomain* new_domain(const Api& api, size_t threads) {
+  OrtCustomOpDomain* domain = nullptr;
+  check(api, api.create_domain("sopilka", &domain));
+  for (const Registration* entry = Registration::first(); entry != nullptr; entry = entry->next())
+    check(api, api.add_op(domain, new RegisteredOp{*entry->op(), threads}));
+  return domain;
+}
+
+void register_all(const Api& api, OrtSessionOptions* options) {
+  const size_t threads = threads_of(api, options);
+  static std::mutex mutex;
+  static std::map<size_t, OrtCustomOpDomain*> domains;
+  const std::lock_guard<std::mutex> lock(mutex);
+  OrtCustomOpDomain*& domain = domains[threads];
+  if (domain == nullptr) domain = new_domain(api, threads);
   check(api, api.add_domain(options, domain));
 }
 

@@ -19,7 +19,7 @@ class Embedding {
  public:
   static constexpr const char* kName = "Embedding";
 
-  Embedding(const Api& api, const OrtKernelInfo* info)
+  Embedding(const Api& api, const OrtKernelInfo* info, const Threads&)
       : api_(api), matrix_(linear::read_matrix_format(api, info)) {}
 
   void compute(OrtKernelContext* context) const {
@@ -27,8 +27,7 @@ class Embedding {
     const Tensor ids = input(api_, context, 0), weight = input(api_, context, 1);
     const size_t panel_bytes = format.panel_bytes(columns);
     expect(weight.shape.size() == 2 && weight.shape[1] == static_cast<int64_t>(panel_bytes),
-           "weight", weight,
-           "[panels, " + std::to_string(panel_bytes) + "] for these attributes");
+           "weight", weight, "[panels, " + std::to_string(panel_bytes) + "] for these attributes");
     const int64_t rows = weight.shape[0] * static_cast<int64_t>(kPanelRows);
     std::vector<int64_t> shape = ids.shape;
     shape.push_back(static_cast<int64_t>(columns));

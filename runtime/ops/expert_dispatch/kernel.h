@@ -44,5 +44,7 @@ Kernel float_kernel();
 Kernel avx2_kernel(const Format& format);
 Kernel avxvnni_kernel(const Format& format);
 Kernel avx512vnni_kernel(const Format& format);
+Kernel neon_kernel(const Format& format);
+Kernel neondot_kernel(const Format& format);
 
 }  // namespace sopilka::expert_dispatch

@@ -1,5 +1,5 @@
-// The scalar path: the plainest reading of the layout, for CPUs without AVX2 and as the oracle of
-// the other paths.
+// The scalar path: the plainest reading of the layout, for CPUs without a path of their own and as
+// the oracle of the other paths.
 #include "elementwise.h"
 #include "kernel.h"
 
@@ -79,6 +79,14 @@ Kernel select_kernel(CpuPath path, const Format& format) {
 #if defined(SOPILKA_HAVE_AVX2)
     case CpuPath::kAvx2:
       return avx2_kernel(format);
+#endif
+#if defined(SOPILKA_HAVE_NEONDOT)
+    case CpuPath::kNeonDot:
+      return neondot_kernel(format);
+#endif
+#if defined(SOPILKA_HAVE_NEON)
+    case CpuPath::kNeon:
+      return neon_kernel(format);
 #endif
     default:
       return scalar_kernel(format);

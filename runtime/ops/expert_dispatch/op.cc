@@ -54,8 +54,9 @@ class ExpertDispatch {
  public:
   static constexpr const char* kName = "ExpertDispatch";
 
-  ExpertDispatch(const Api& api, const OrtKernelInfo* info)
+  ExpertDispatch(const Api& api, const OrtKernelInfo* info, const Threads& threads)
       : api_(api),
+        threads_(threads),
         shape_(read_shape(api, info)),
         kernel_(select_kernel(select_path(), shape_.format)) {
     // What is constant can be checked now, so that a wrong model fails when it is loaded.
@@ -90,7 +91,7 @@ class ExpertDispatch {
 
     const Batch batch = {static_cast<size_t>(tokens), x.as<float>(),      logits.as<float>(),
                          gate_up.as<uint8_t>(),       down.as<uint8_t>(), y.as<float>()};
-    if (!dispatch(shape_, kernel_, batch, cancel, parallel_for(api_, context)))
+    if (!dispatch(shape_, kernel_, batch, cancel, parallel_for(api_, context, threads_)))
       throw Error("cancelled");
   }
 
@@ -98,6 +99,7 @@ class ExpertDispatch {
 
  private:
   const Api api_;
+  const Threads threads_;
   const Shape shape_;
   const Kernel kernel_;
 };

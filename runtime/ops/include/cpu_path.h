@@ -7,7 +7,7 @@
 
 namespace sopilka {
 
-enum class CpuPath { kScalar, kAvx2, kAvxVnni, kAvx512Vnni };
+enum class CpuPath { kScalar, kAvx2, kAvxVnni, kAvx512Vnni, kNeon, kNeonDot };
 
 const char* name(CpuPath path);
 

@@ -12,6 +12,7 @@
 
 #include "ort_abi.h"
 #include "parallel_for.h"
+#include "thread_pool.h"
 
 // A C function that ONNX Runtime or Python finds by its name; all else is hidden.
 #if defined(_WIN32)
@@ -84,14 +85,21 @@ float float_attribute(const Api& api, const OrtKernelInfo* info, const char* nam
 // Throws an Error about input `what` unless it is good.
 void expect(bool good, const char* what, const Tensor& got, const std::string& wanted);
 
-// The threads of the session that runs the operator. Must not outlive the call of the kernel.
-ParallelFor parallel_for(const Api& api, OrtKernelContext* context);
+// Our threads, or without a pool those of the session that runs the operator. Must not outlive the
+// call of the kernel.
+ParallelFor parallel_for(const Api& api, OrtKernelContext* context, const Threads& threads);
+
+// An operator as the runtime has it, with what the session that will run it has asked for.
+struct RegisteredOp : OrtCustomOp {
+  size_t threads;  // of ours, or 0 for the session's own
+};
 
 // The handle in the optional input `index`, int64 [1]; 0 when it is absent.
 int64_t cancel_handle(const Api& api, const OrtKernelContext* context, size_t index);
 
-// What all operators have in common. `Kernel` has a constructor from Api and OrtKernelInfo, a
-// method `compute`, and a name `kName`; counts, types and characteristics are the operator's own.
+// What all operators have in common. `Kernel` has a constructor from Api, OrtKernelInfo and
+// Threads, a method `compute`, and a name `kName`; counts, types and characteristics are the
+// operator's own.
 template <class Kernel>
 OrtCustomOp custom_op() {
   OrtCustomOp op{};
@@ -104,10 +112,14 @@ OrtCustomOp custom_op() {
   op.GetOutputCharacteristic = [](const OrtCustomOp*, size_t) -> int { return kRequired; };
   op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
   op.GetEndVersion = [](const OrtCustomOp*) { return 1; };
-  op.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
+  op.CreateKernelV2 = [](const OrtCustomOp* self, const OrtApi* table, const OrtKernelInfo* info,
                          void** kernel) -> OrtStatus* {
     const Api api(table);
-    return guarded(api, Kernel::kName, [&] { *kernel = new Kernel(api, info); });
+    const size_t count = static_cast<const RegisteredOp*>(self)->threads;
+    return guarded(api, Kernel::kName, [&] {
+      const Threads threads = {count == 0 ? nullptr : ThreadPool::of_process(), count};
+      *kernel = new Kernel(api, info, threads);
+    });
   };
   op.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) -> OrtStatus* {
     const Kernel& own = *static_cast<const Kernel*>(kernel);

@@ -90,6 +90,8 @@ enum class Slot : uint32_t {
   kKernelContextGetOutput = 91,
   kReleaseStatus = 93,
   kReleaseTensorTypeAndShapeInfo = 99,
+  kHasSessionConfigEntry = 237,
+  kGetSessionConfigEntry = 238,
   kKernelInfoGetConstantInputTensor = 249,
   kKernelContextParallelFor = 274,
 };
@@ -113,6 +115,8 @@ inline constexpr Slot kUsedSlots[] = {
     Slot::kKernelContextGetOutput,
     Slot::kReleaseStatus,
     Slot::kReleaseTensorTypeAndShapeInfo,
+    Slot::kHasSessionConfigEntry,
+    Slot::kGetSessionConfigEntry,
     Slot::kKernelInfoGetConstantInputTensor,
     Slot::kKernelContextParallelFor,
 };
@@ -209,6 +213,18 @@ class Api {
   }
   void release_type_and_shape(OrtTensorTypeAndShapeInfo* info) const {
     call<void(OrtTensorTypeAndShapeInfo*)>(Slot::kReleaseTensorTypeAndShapeInfo)(info);
+  }
+
+  OrtStatus* has_option(const OrtSessionOptions* options, const char* key, int* has) const {
+    return call<OrtStatus*(const OrtSessionOptions*, const char*, int*)>(
+        Slot::kHasSessionConfigEntry)(options, key, has);
+  }
+  // `size` is the room in `value` and becomes the text's length with its final zero; without room
+  // the status is an error.
+  OrtStatus* option(const OrtSessionOptions* options, const char* key, char* value,
+                    size_t* size) const {
+    return call<OrtStatus*(const OrtSessionOptions*, const char*, char*, size_t*)>(
+        Slot::kGetSessionConfigEntry)(options, key, value, size);
   }
 
   // Calls `task(user, i)` for every i < total on the session's thread pool and waits; with

@@ -23,7 +23,8 @@ class Linear {
  public:
   static constexpr const char* kName = "Linear";
 
-  Linear(const Api& api, const OrtKernelInfo* info) : api_(api) {
+  Linear(const Api& api, const OrtKernelInfo* info, const Threads& threads)
+      : api_(api), threads_(threads) {
     attribute(api, info, "layout_version", kLayoutVersion, kLayoutVersion);
     columns_ = attribute(api, info, "columns", 1, 1 << 20);
     format_.bits = attribute(api, info, "bits", 4, 8);
@@ -63,7 +64,7 @@ class Linear {
     const size_t tokens = x.count() / columns;
     if (tokens == 0) return;
     multiply(format_, kernel_, {tokens, columns_, x.as<float>(), matrices, count},
-             parallel_for(api_, context));
+             parallel_for(api_, context, threads_));
   }
 
   const Api& api() const { return api_; }
@@ -76,6 +77,7 @@ class Linear {
   }
 
   const Api api_;
+  const Threads threads_;
   size_t columns_ = 0;
   Format format_;
   Kernel kernel_;

@@ -49,5 +49,6 @@ Kernel select_kernel(CpuPath path, const Shape& shape);
 Kernel scalar_kernel(const Shape& shape);
 Kernel avx2_kernel(const Shape& shape);
 Kernel avx512vnni_kernel(const Shape& shape);
+Kernel neon_kernel(const Shape& shape);
 
 }  // namespace sopilka::paged_attention

@@ -50,6 +50,10 @@ Kernel select_kernel(CpuPath path, const Shape& shape) {
   // AVX-VNNI adds integer instructions to AVX2, which nothing here uses.
   if (path != CpuPath::kScalar) return avx2_kernel(shape);
 #endif
+#if defined(SOPILKA_HAVE_NEON)
+  // Nothing here is a dot product of integers.
+  if (path != CpuPath::kScalar) return neon_kernel(shape);
+#endif
   (void)path;
   return scalar_kernel(shape);
 }

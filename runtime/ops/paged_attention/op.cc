@@ -101,8 +101,8 @@ class PagedAttention {
  public:
   static constexpr const char* kName = "PagedAttention";
 
-  PagedAttention(const Api& api, const OrtKernelInfo* info)
-      : api_(api), shape_(read_shape(api, info)), path_(select_path()) {}
+  PagedAttention(const Api& api, const OrtKernelInfo* info, const Threads& threads)
+      : api_(api), threads_(threads), shape_(read_shape(api, info)), path_(select_path()) {}
 
   void compute(OrtKernelContext* context) const {
     const size_t size = shape_.head_dim;
@@ -145,7 +145,7 @@ class PagedAttention {
     const CancelFlag cancel = CancelFlag::find(cancel_handle(api_, context, kCancel));
     if (batch.tokens == 0) return;
     const Kernel kernel = select_kernel(path_, shape);
-    if (!attention(shape, kernel, batch, cancel, parallel_for(api_, context)))
+    if (!attention(shape, kernel, batch, cancel, parallel_for(api_, context, threads_)))
       throw Error("cancelled");
   }
 
@@ -169,6 +169,7 @@ class PagedAttention {
   }
 
   const Api api_;
+  const Threads threads_;
   const Shape shape_;  // for 32 bits
   const CpuPath path_;
 };

@@ -18,7 +18,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from runtime.ops import DOMAIN, describe, library_path
+from runtime.ops import DOMAIN, THREADS_OPTION, describe, library_path
 from runtime.ops.expert_dispatch import Attributes, Quantized, pack_down, pack_gate_up, quantize
 
 PATHS = describe().available_paths
@@ -125,11 +125,14 @@ def environment(**values: str) -> Iterator[None]:
 
 
 def session(
-    model: bytes | Path, *, path: str | None = None, threads: int = 1
+    model: bytes | Path, *, path: str | None = None, threads: int = 1, own_threads: bool = True
 ) -> onnxruntime.InferenceSession:
+    """A session on one kernel path, with threads of the operators' own or of ONNX Runtime."""
     options = onnxruntime.SessionOptions()
+    if own_threads:
+        options.add_session_config_entry(THREADS_OPTION, str(threads))
     options.register_custom_ops_library(str(library_path()))
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1 if own_threads else threads
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     source = str(model) if isinstance(model, Path) else model
