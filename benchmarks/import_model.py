@@ -52,7 +52,7 @@ result = engine.result(number)
 print(json.dumps({
     "load_s": loaded - began,
     "prompt_tokens": len(prompt),
-    "tokens": len(result.token_ids),
+    "tokens": len(result.tokens),
     "error": result.error,
     "first_step_s": spent[0],
     "steps_s": sorted(spent[1:]),
@@ -94,6 +94,7 @@ def measure(model: str, models: str) -> dict[str, Any]:
         [*command, "--force", "--json"], SOPILKA_MODELS=models, XDG_CONFIG_HOME=models
     )
     found |= {"import_s": seconds, "import_cpu_s": cpu, "import_peak": peak}
+    print(json.dumps(found), file=sys.stderr)  # It took minutes; what follows may fail.
     bundle = json.loads(output)["path"]
     found["bundle_bytes"] = sum(item.stat().st_size for item in Path(bundle).iterdir())
     info = [sys.executable, "-m", "lsp_server", "model", "info", NAME, "--json"]

@@ -19,7 +19,7 @@ def fetch(repository: str, revision: str | None, pattern: str | None) -> str:
         from huggingface_hub.utils import logging
     except ImportError as error:
         raise BadInput(
-            "pull needs the package huggingface_hub (pip install huggingface_hub); or fetch "
+            "pull needs the package huggingface_hub (pip install 'sopilka[pull]'); or fetch "
             f"{repository} in any other way and give its folder to lsp-server model import"
         ) from error
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # What it has to say we say in one line.

@@ -19,7 +19,7 @@ from runtime.export.errors import ExportError
 from runtime.export.sources import GgufModel, open_source
 from runtime.export.sources.gguf_tokenizer import tokenizer_of
 from runtime.export.tensors import check_tensors
-from runtime.tokenizer import Tokenizer
+from runtime.tokenizer import Tokenizer, byte_alphabet
 from tests.runtime.checkpoints import CONFIG, weights
 from tests.runtime.gguf_files import F32, write_gguf
 from tests.support.tiny_tokenizer import tokenizer_definition
@@ -210,6 +210,21 @@ def test_rebuilt_tokenizers_know_the_same_tokens(rebuilt: tuple[Tokenizer, Token
         assert again.token_id(name) == original.token_id(name) is not None
     for token in range(original.vocab_size):
         assert again.token_bytes(token) == original.token_bytes(token)
+
+
+def test_control_tokens_in_front_keep_their_ids() -> None:
+    tokens = ["<|endoftext|>", *byte_alphabet(), "<tool>"]
+    metadata = {
+        "tokenizer.ggml.model": "gpt2",
+        "tokenizer.ggml.pre": "qwen2",
+        "tokenizer.ggml.tokens": tokens,
+        "tokenizer.ggml.token_type": np.array([3, *[1] * 256, 4]),
+        "tokenizer.ggml.merges": [],
+    }
+    tokenizer = Tokenizer(tokenizer_of(metadata, "m"))
+    assert (tokenizer.token_id("<|endoftext|>"), tokenizer.token_id("<tool>")) == (0, 257)
+    assert tokenizer.encode("a<|endoftext|>")[0] == tokens.index("a")
+    assert not {0, 257} & set(tokenizer.encode("a<|endoftext|><tool>"))
 
 
 def test_a_tokenizer_of_another_kind(tmp_path: Path) -> None:

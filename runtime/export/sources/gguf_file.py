@@ -130,7 +130,6 @@ class _Cursor:
         self._file = file
         self._buffer, self._start = b"", 0
         self._values = 0
-        self._hash = hashlib.sha256()
 
     def fail(self, what: str) -> NoReturn:
         raise ExportError(f"{self._file.path} {what}")
@@ -148,9 +147,7 @@ class _Cursor:
             self._start, offset = self.position, 0
             self._buffer = self._file.read(self.position, min(room, max(length, 1 << 20))).tobytes()
         self.position += length
-        taken = self._buffer[offset : offset + length]
-        self._hash.update(taken)
-        return taken
+        return self._buffer[offset : offset + length]
 
     def number(self, kind: str) -> int:
         return int.from_bytes(self.take(int(kind[2])), "little", signed=kind[1] == "i")
@@ -191,4 +188,8 @@ class _Cursor:
         return [self.value(kind, depth) for _ in range(count)]
 
     def digest(self) -> str:
-        return self._hash.hexdigest()
+        """Return the SHA-256 of all that was taken."""
+        hasher = hashlib.sha256()
+        for start in range(0, self.position, 1 << 20):
+            hasher.update(self._file.read(start, min(1 << 20, self.position - start)).data)
+        return hasher.hexdigest()

@@ -19,7 +19,8 @@ _WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-_NORMAL, _CONTROL, _USER_DEFINED, _UNUSED = 1, 3, 4, 5
+_NORMAL, _CONTROL, _USER_DEFINED = 1, 3, 4
+_USED = (_NORMAL, _CONTROL, _USER_DEFINED)
 
 
 def tokenizer_of(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -36,14 +37,16 @@ def tokenizer_of(metadata: Mapping[str, Any], where: str) -> dict[str, Any]:
         kinds = np.full(len(tokens), _NORMAL)
     if not isinstance(kinds, np.ndarray) or len(kinds) != len(tokens):
         raise ExportError(f"{where} has {len(tokens)} tokens, but not as many kinds of tokens")
-    vocabulary = {token: index for index, token in enumerate(tokens) if kinds[index] == _NORMAL}
-    if len(vocabulary) != int((kinds == _NORMAL).sum()):
+    # Control tokens too: the library numbers those anew that the vocabulary does not have. Unused
+    # ones only fill the vocabulary up to the rows of the embedding.
+    used = [index for index in range(len(tokens)) if kinds[index] in _USED]
+    vocabulary = {tokens[index]: index for index in used}
+    if len(vocabulary) != len(used):
         raise ExportError(f"{where} has a token twice")
     merges = [merge.split(" ") for merge in _strings(metadata, "tokenizer.ggml.merges", where)]
     for merge in merges:
         if len(merge) != 2 or "".join(merge) not in vocabulary or not vocabulary.keys() >= {*merge}:
             raise ExportError(f"{where} merges {' '.join(merge)[:60]!r} into no token")
-    # Unused tokens only fill the vocabulary up to the rows of the embedding.
     added = [
         _added(index, token, bool(kinds[index] == _CONTROL))
         for index, token in enumerate(tokens)
