@@ -168,6 +168,8 @@ class Session:
     def _learn(self, state: DocumentState, ask: Ask) -> None:
         """The user has gone on from the suggestion that was shown: with it, or without."""
         outcome = state.shown.outcome(ask.text)
+        if self.model is None or not self.model.engine.forces_start:
+            return  # Without probabilities there is no estimate to correct.
         if outcome is not None and self.settings.completion.learn:
             self.keeping.learn(*outcome)
 

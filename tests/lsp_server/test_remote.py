@@ -119,6 +119,24 @@ async def test_what_nobody_waits_for_closes_the_connection(end: str) -> None:
             await reply
 
 
+async def test_nothing_is_learned_from_answers_without_an_estimate() -> None:
+    """A confidence of 1 that was wrong would say that all estimates are too high."""
+    async with (
+        model_server(stream(completion_events("ce_of(1)"))) as server,
+        InProcess() as process,
+    ):
+        client = process.client
+        settings = {"kind": "completions", "url": server.url}
+        await client.initialize(initializationOptions={"remote": settings})
+        await client.until_ready()
+        client.open(URI, TEXT)
+        assert len(await client.inline(URI, 4, 11)) == 1
+        client.type(URI, 4, 11, "x")
+        await client.inline(URI, 4, 12)
+        keeping = process.server.connection.session.keeping
+        assert (keeping.seen, keeping.bias) == (0, 0.0)
+
+
 # What the user is told
 
 
