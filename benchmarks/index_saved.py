@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ class Client:
 
     async def _storm(self, count: int, times: Times) -> None:
         """Rewrites many files; meanwhile one is saved again and again."""
-        files = sorted(self._tree.rglob("*.py"))[:count]
+        files = list(islice(cycle(sorted(self._tree.rglob("*.py"))), count))
         rewriting = asyncio.create_task(self._rewrite(files))
         while not rewriting.done():
             await self._saved(times.storm)
@@ -180,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("tree", metavar="TREE", type=Path)
     parser.add_argument("--saves", type=int, default=40)
-    parser.add_argument("--storm", type=int, default=1_500, help="files that are rewritten")
+    parser.add_argument("--storm", type=int, default=1_500, help="writes of other files")
     parser.add_argument("--out", type=Path, help="write the Markdown here too")
     arguments = parser.parse_args()
     lines: list[str] = []

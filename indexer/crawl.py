@@ -32,6 +32,7 @@ ENOUGH_WAITING = 2_048
 MOST_WAITING = 50_000
 """Of a folder with more files than this the rest is listed again later."""
 GONE_AT_A_TIME, STORED_AT_A_TIME = 256, 32
+MOST_NEWEST = 8
 INLINE_BYTES = 200_000
 """Changed files of less than this together are read in the crawling thread, at once."""
 BATCHES_AHEAD = 8
@@ -72,9 +73,13 @@ class Crawler:
             # Rules of its own: another thread may use its own meanwhile, and ignore files change.
             rules = Rules(self._rules.roots, self._rules.config)
             crawl = Crawl(self._shared, rules, cancelled, changed)
-            if newest := crawl.take_newest():
-                with self._reading:
-                    yield from Crawl(self._shared, rules, cancelled, newest).run()
+            # Not while others read: in a storm of groups a single file would wait for all of them.
+            if not crawl.is_small and self._reading.acquire(blocking=False):
+                try:
+                    if newest := crawl.take_newest():
+                        yield from Crawl(self._shared, rules, cancelled, newest).run()
+                finally:
+                    self._reading.release()
             with self._reading if crawl.is_small else self._walking:
                 yield from crawl.run()
         finally:
@@ -198,11 +203,11 @@ class Crawl:
         self.is_small = changed is not None and is_little and is_safe
 
     def take_newest(self) -> tuple[str, ...]:
-        """Of many changed files the last ones, as many as can be read at once: somebody may have
-        saved one while a branch was checked out. They do not belong to this crawl any more."""
+        """Of many changed files the last few, which can be read at once: somebody may have saved
+        one while a branch was checked out. They do not belong to this crawl any more."""
         newest: list[str] = []
         size = 0
-        while not (self._is_whole or self.is_small) and self._waiting:
+        while not self._is_whole and self._waiting and len(newest) < MOST_NEWEST:
             size += self._waiting[0].size
             if size >= INLINE_BYTES or self._waiting[0].path in self._shared.given_up:
                 break
