@@ -94,7 +94,9 @@ def recall(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
             for group in shown
         ]
         yield f"| {method} | " + " | ".join(cells) + " |"
-    yield f"\nA context of {BUDGET:,} tokens: {spread(times)} of CPU. It has {precision(offered)}"
+    yield f"\nA context of {BUDGET:,} tokens: {spread(times)} of CPU. It has {offers(offered)};"
+    snippets, right = sum(one[1] for one in offered), sum(one[2] for one in offered)
+    yield f"{100 * right / max(1, snippets):.1f} % of the snippets show what the line needs."
 
 
 def typing(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
@@ -128,16 +130,17 @@ def typing(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
     )
 
 
-def precision(offered: list[tuple[float, int, int]]) -> str:
-    """Of (tokens, snippets, snippets that show a gold definition), one a context."""
+def offers(offered: list[tuple[float, int, int]]) -> str:
+    """How much: of (tokens, snippets, snippets that show a gold definition), one a context."""
+    if not offered:
+        return "no cases"
     tokens = sorted(one[0] for one in offered)
-    snippets, right = sum(one[1] for one in offered), sum(one[2] for one in offered)
+    snippets = sum(one[1] for one in offered)
     middle, tail = tokens[len(tokens) // 2], tokens[int(0.9 * len(tokens))]
     nothing = 100 * sum(one[1] == 0 for one in offered) / len(offered)
     return (
         f"{snippets / len(offered):.1f} snippets, tokens p50 {middle:,.0f}, p90 {tail:,.0f};"
-        f" nothing in {nothing:.0f} %; {100 * right / max(1, snippets):.1f} % of the snippets show"
-        " a definition that the line needs."
+        f" nothing in {nothing:.0f} %"
     )
 
 
@@ -150,7 +153,7 @@ def controls(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
             found = index.context(path, offset, budget)
             index.apply(Close(path))
             offered.append((sum(len(one.text.encode()) for one in found) / 4, len(found), 0))
-        yield f"A context of {budget:,} tokens at {len(cases)} controls: {precision(offered)}"
+        yield f"A context of {budget:,} tokens at {len(cases)} controls: {offers(offered)}."
 
 
 def packs(index: Index, root: Path, cases: list[Case]) -> Iterator[str]:
