@@ -221,6 +221,23 @@ async def test_settings_are_pushed_and_the_last_good_one_stays(scripted: Scripte
     assert await client.inline(URI, 0, len(LINE)) == []
 
 
+async def test_the_users_own_settings_hold_unless_the_editor_has_others(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "sopilka/settings.json"
+    file.parent.mkdir()
+    file.write_text('{"completion": {"disabledLanguages": ["python"]}, "colour": "red"}')
+    client = await scripted.start(initializationOptions={})
+    messages = [p["message"] for m, p in client.notifications if m == "window/showMessage"]
+    assert messages == ["Setting sopilka.colour is not a setting."]
+    client.open(URI, f"{LINE}\n")
+    assert await client.inline(URI, 0, len(LINE)) == []
+    on = {"settings": {"sopilka": {"completion": {"disabledLanguages": []}}}}
+    client.notify("workspace/didChangeConfiguration", on)
+    assert await client.inline(URI, 0, len(LINE))
+
+
 async def test_automatic_requests_need_confidence(scripted: Scripted) -> None:
     client = await scripted.start(initializationOptions={"completion": {"minConfidence": 1}})
     client.open(URI, f"{LINE}\n")
