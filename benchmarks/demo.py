@@ -3,6 +3,7 @@
 Starts `lsp-server --stdio` as an editor would, opens files of this repository with one line hidden,
 types the first characters of that line key by key, and asks for ghost text after the last key.
 Prints the ghost text beside the truth, its tokens, milliseconds and the context that was used.
+Suggestions of any confidence are shown: an editor shows those alone that are likely to be kept.
 
     python benchmarks/demo.py [--holes 24] [--seed 0] [--root DIR] [--save FILE.md]
 """
@@ -133,6 +134,7 @@ class Editor(LanguageClient):
         await self.start_io(*command, cwd=str(root))
         result = await self.initialize_async(
             types.InitializeParams(
+                initialization_options={"completion": {"minConfidence": 0}},
                 capabilities=types.ClientCapabilities(
                     general=types.GeneralClientCapabilities(
                         position_encodings=[types.PositionEncodingKind.Utf16]

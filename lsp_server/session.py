@@ -157,13 +157,20 @@ class Session:
             self.index,
             self.model,
             masked,
-            self.settings,
+            self._settings_now(),
             self.clock,
             self.recent.spans,
             state.shown.expected(ask.text, ask.offset),
             self.typing.unwanted(ask.path, self.clock()),
             self.keeping.probability if self.settings.completion.learn else float,
         )
+
+    def _settings_now(self) -> Settings:
+        """While the index is built, a name that it does not know says nothing."""
+        if background.INDEX not in self.jobs.messages:
+            return self.settings
+        completion = replace(self.settings.completion, check_names=False)
+        return replace(self.settings, completion=completion)
 
     def _learn(self, state: DocumentState, ask: Ask) -> None:
         """The user has gone on from the suggestion that was shown: with it, or without."""

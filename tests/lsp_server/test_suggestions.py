@@ -65,3 +65,14 @@ async def test_nothing_is_suggested_unasked_after_a_paste(scripted: Scripted, pa
     client.change(URI, {"range": span(3, 0, 0), "text": " "})
     client.change(URI, {"range": span(3, 0, 1), "text": ""})
     assert await client.inline(URI, 3, len(LINE))
+
+
+async def test_names_are_not_missed_while_the_index_is_built(scripted: Scripted) -> None:
+    scripted.text = "nobody_knows)"
+    client = await scripted.start()
+    client.open(URI, f"{LINE}\n")
+    assert await client.inline(URI, 0, len(LINE)) == []
+    session = scripted.process.server.connection.session
+    session.jobs.messages["index"] = "indexing"
+    (item,) = await client.inline(URI, 0, len(LINE))
+    assert item["insertText"] == "nobody_knows)"
