@@ -20,13 +20,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.random_bundle import QWEN3_30B, QWEN3_480B, RandomTensors
+from benchmarks.random_bundle import PRESETS, RandomTensors
 from runtime.export.calibrate import CalibratedRounding
 from runtime.export.calibrate_texts import TOKENS, WINDOW
 from runtime.export.decoder import Schemes
 from runtime.export.linear import Scheme
 
-PRESETS = {"qwen3-30b-a3b": QWEN3_30B, "qwen3-480b-a35b": QWEN3_480B}
 VOCABULARY = 1024
 
 
