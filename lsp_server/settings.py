@@ -239,13 +239,13 @@ class RemoteSettings:
         False, "Use the proxy that the environment names (`https_proxy`, `no_proxy`)."
     )
     connect_seconds: float = setting(
-        5.0, "Give up when there is no connection after this time.", minimum=0.1, maximum=120
+        5, "Give up when there is no connection after this time.", minimum=0.1, maximum=120
     )
     first_seconds: float = setting(
-        20.0, "Give up when no text has come after this time.", minimum=0.1, maximum=600
+        20, "Give up when no text has come after this time.", minimum=0.1, maximum=600
     )
     total_seconds: float = setting(
-        60.0, "Give up when the answer has not ended after this time.", minimum=0.1, maximum=3600
+        60, "Give up when the answer has not ended after this time.", minimum=0.1, maximum=3600
     )
     retries: int = setting(
         2,

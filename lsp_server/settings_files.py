@@ -70,8 +70,11 @@ def property_of(spec: Spec) -> dict[str, Any]:
         shape = {"type": "array", "items": {"type": "string"}}
     default = list(spec.default) if isinstance(spec.default, tuple) else spec.default
     limits = {"minimum": spec.minimum, "maximum": spec.maximum}
+    # No folder that is opened may choose where text is sent to: VS Code heeds this.
+    scope = {"scope": "machine"} if spec.group == "remote" else {}
     return {
         **shape,
+        **scope,
         "default": default,
         **{name: value for name, value in limits.items() if value is not None},
         "markdownDescription": spec.doc,
@@ -128,10 +131,6 @@ def vscode_package(text: str) -> str:
         if not key.startswith(groups)
     }
     configuration["title"] = "Sopilka"
-    for key, value in ours.items():
-        # No folder that is opened may choose where text is sent to.
-        if key.startswith(f"{SECTION}.remote."):
-            value["scope"] = "machine"
     configuration["properties"] = {**theirs, **ours}
     return as_json(package)
 

@@ -7,6 +7,7 @@ import { resolveServer, trustedValue, type Machine } from './server';
 import { documentSelector } from './settings';
 import { parseStatus, type Phase, type ServerStatus } from './status';
 
+const REMOTE_KEY = 'remoteKey';
 const NORMAL: ServerStatus = { busy: false, message: '', kind: 'Normal' };
 
 export class Server implements vscode.Disposable {
@@ -17,7 +18,16 @@ export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   readonly onDidChange = this.changed.event;
 
-  constructor(private readonly output: vscode.LogOutputChannel) {}
+  constructor(
+    private readonly output: vscode.LogOutputChannel,
+    private readonly secrets: vscode.SecretStorage,
+  ) {}
+
+  /** Keeps the key of a remote model in the editor's secret store, or forgets it, and hands it over. */
+  async setRemoteKey(key: string): Promise<void> {
+    await (key === '' ? this.secrets.delete(REMOTE_KEY) : this.secrets.store(REMOTE_KEY, key));
+    await this.client?.sendRequest('sopilka/setKey', { key: key === '' ? null : key });
+  }
 
   /** Starts the server, after stopping the one that runs. Calls take effect one after another. */
   restart(): Promise<void> {
@@ -53,6 +63,7 @@ export class Server implements vscode.Disposable {
       this.fail(found.problem);
       return;
     }
+    const remoteKey = await this.secrets.get(REMOTE_KEY);
     this.output.info(`Starting ${found.command} ${found.args.join(' ')}`);
     const client = new LanguageClient(
       'sopilka',
@@ -61,7 +72,7 @@ export class Server implements vscode.Disposable {
       {
         documentSelector: documentSelector(configuration.get<string[]>('client.languages', [])),
         // Later changes the server asks for by itself.
-        initializationOptions: vscode.workspace.getConfiguration().get('sopilka'),
+        initializationOptions: { sopilka: vscode.workspace.getConfiguration().get('sopilka'), ...(remoteKey === undefined ? {} : { remoteKey }) },
         outputChannel: this.output,
       },
     );

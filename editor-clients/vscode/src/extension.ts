@@ -12,7 +12,7 @@ let server: Server | undefined;
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   // The server's own log arrives here; it never holds text of documents.
   const output = vscode.window.createOutputChannel('Sopilka', { log: true });
-  const current = new Server(output);
+  const current = new Server(output, context.secrets);
   server = current;
   const item = vscode.window.createStatusBarItem('sopilka.status', vscode.StatusBarAlignment.Right, 100);
   item.name = 'Sopilka';
@@ -23,6 +23,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const commands: Record<string, () => unknown> = {
     menu: () => vscode.commands.executeCommand('workbench.action.quickOpen', '>Sopilka: '),
     restart: () => current.restart(),
+    setRemoteKey: () => askForRemoteKey(current),
     showOutput: () => {
       output.show();
     },
@@ -65,6 +66,18 @@ function render(item: vscode.StatusBarItem, current: Server): void {
   item.text = text;
   item.tooltip = tooltip;
   item.backgroundColor = severity === 'none' ? undefined : new vscode.ThemeColor(`statusBarItem.${severity}Background`);
+}
+
+async function askForRemoteKey(current: Server): Promise<void> {
+  const key = await vscode.window.showInputBox({
+    title: 'Sopilka: key of the remote model',
+    prompt: 'Kept in the secret store of the editor; leave it empty to forget the key.',
+    password: true,
+    ignoreFocusOut: true,
+  });
+  if (key !== undefined) {
+    await current.setRemoteKey(key.trim());
+  }
 }
 
 /** Changes a setting where it is set now, for else the change would be hidden. */
