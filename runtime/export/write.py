@@ -26,6 +26,7 @@ from runtime.export.linear import Scheme, is_packed
 from runtime.export.sources import Source, open_source
 from runtime.export.sources.limits import parse_object
 from runtime.export.tensors import check_tensors
+from runtime.export.tokenizer_trial import try_tokenizer
 from runtime.format_detection import detect_format
 from runtime.ops.expert_dispatch.pack import LAYOUT_VERSION
 from runtime.ops.linear.pack import LAYOUT_VERSION as LINEAR_LAYOUT
@@ -227,6 +228,7 @@ def prompt_format(
             template = source.chat_template() or None
             entry = detect_format(source.config, built, source.known_as, template, layout)
         PromptFormat.from_manifest(entry, built)
+        try_tokenizer(tokenizer, definition)
     except BundleError as error:
         raise ExportError(str(error)) from error
     return entry

@@ -317,6 +317,35 @@ def test_bombs(tmp_path: Path, name: str) -> None:
     assert check_survives(path, tmp_path / "models") != ""
 
 
+def cutting_by(pattern: str) -> bytes:
+    split = {
+        "type": "Split",
+        "pattern": {"Regex": pattern},
+        "behavior": "Isolated",
+        "invert": False,
+    }
+    definition = tokenizer_definition(("i n",))
+    words = {"type": "Sequence", "pretokenizers": [split, definition["pre_tokenizer"]]}
+    return json.dumps({**definition, "pre_tokenizer": words}).encode()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [(r"(a+)+$", "a pattern that fails for some: '(a+)+$'"), (r"\s+|\w+", "")],
+)
+def test_patterns_that_explode(tmp_path: Path, pattern: str, message: str) -> None:
+    files = {**folder_files("plain"), "tokenizer.json": cutting_by(pattern)}
+    error = check_survives(write_files(tmp_path, files), tmp_path / "models")
+    assert message in error and bool(message) == bool(error)
+
+
+def test_patterns_that_take_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.export.tokenizer_trial._SECONDS", 0.001)
+    files = {**folder_files("plain"), "tokenizer.json": cutting_by(r"\w+")}
+    error = check_survives(write_files(tmp_path, files), tmp_path / "models")
+    assert "takes more than 0 s for a page of it" in error
+
+
 def test_a_context_that_no_memory_holds_is_cut(tmp_path: Path) -> None:
     config = {**CONFIG, "max_position_embeddings": 2**24}
     path = write_checkpoint(tmp_path / "checkpoint", config)

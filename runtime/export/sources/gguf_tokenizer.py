@@ -15,7 +15,7 @@ from runtime.export.errors import ExportError
 
 # What llama.cpp calls Qwen2's way to cut text, and that of a model with the same.
 _PRE_TYPES = ("qwen2", "deepseek-r1-qwen")
-_WORDS = (
+QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
@@ -78,7 +78,12 @@ def _definition(
     vocabulary: dict[str, int], merges: list[list[str]], added: list[dict[str, Any]]
 ) -> dict[str, Any]:
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False}
-    words = {"type": "Split", "pattern": {"Regex": _WORDS}, "behavior": "Isolated", "invert": False}
+    words = {
+        "type": "Split",
+        "pattern": {"Regex": QWEN_PATTERN},
+        "behavior": "Isolated",
+        "invert": False,
+    }
     return {
         "version": "1.0",
         "truncation": None,
