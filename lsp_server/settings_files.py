@@ -124,7 +124,7 @@ def vscode_package(text: str) -> str:
     package = json.loads(text)
     configuration = package.setdefault("contributes", {}).setdefault("configuration", {})
     ours = schema()["properties"]
-    groups = tuple(f"{SECTION}.{spec.group}." for spec in specs())
+    groups = tuple(f"{SECTION}.{camel_case(spec.group)}." for spec in specs())
     theirs = {
         key: value
         for key, value in configuration.get("properties", {}).items()
