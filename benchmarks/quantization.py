@@ -278,7 +278,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     tallies, size = measure_all(options)
-    print(write_report(options.out, tallies, size))
+    print(write_report(options.out, tallies, size, options.prompt))
 
 
 if __name__ == "__main__":

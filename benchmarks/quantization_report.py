@@ -33,10 +33,11 @@ class Tally:
     exact: dict[str, list[bool]] = field(default_factory=dict)
 
 
-def write_report(out: Path, tallies: list[Tally], size: int) -> str:
+def write_report(out: Path, tallies: list[Tally], size: int, prompt: int) -> str:
     """Write `out`.csv and the tables of `out`.md; what stands below those in the file is kept.
 
-    `size` is the UTF-8 bytes of the text that was scored. Returns the tables.
+    `size` is the UTF-8 bytes of the text that was scored, `prompt` the most tokens of a hole's
+    prompt. Returns the tables.
     """
     base = next(tally for tally in tallies if tally.name == REFERENCE)
     text_rows = [_text_row(tally, base, size) for tally in tallies]
@@ -47,8 +48,9 @@ def write_report(out: Path, tallies: list[Tally], size: int) -> str:
         "# What fewer bits cost the default model",
         "",
         f"Made by `python -m benchmarks.quantization` on held-out repositories: {sum(base.tokens)} "
-        f"tokens ({size} bytes) at the beginnings of files, and holes of two kinds ({counts}), "
-        "greedy.",
+        f"tokens ({size} bytes) at the beginnings of files, and holes of two kinds ({counts}) "
+        f"behind prompts of at most {prompt} tokens, greedy, alone and with the repository memory "
+        "(H).",
         "Intervals are 95 %; differences are paired with fp32; +N -M counts the holes gained and "
         "lost against it.",
         "",
@@ -89,20 +91,27 @@ def _text_row(tally: Tally, base: Tally, size: int) -> dict[str, str]:
 
 
 def _hole_row(tally: Tally, base: Tally) -> dict[str, str]:
+    """Of both kinds of holes together, alone and with the memory; then of each kind."""
     row = {"scheme": tally.name}
-    for name in sorted(tally.exact):
-        new, old = tally.exact[name], base.exact[name]
+    for setting in ("alone", "H"):
+        names = [name for name in sorted(tally.exact) if name.endswith(f" {setting}")]
+        new, old = ([hit for name in names for hit in each.exact[name]] for each in (tally, base))
         gained = sum(now and not then for now, then in zip(new, old, strict=True))
         lost = sum(then and not now for now, then in zip(new, old, strict=True))
-        share = 100 * sum(new) / len(new)
-        low, high = (100 * bound for bound in wilson(sum(new), len(new)))
         less, more = (100 * bound for bound in paired_difference(gained, lost, len(new)))
-        row[f"{name} (n = {len(new)})"] = f"{share:.1f} ({low:.1f} to {high:.1f})"
         difference = 100 * (gained - lost) / len(new)
-        row[f"{name}, against fp32"] = (
+        row[f"{setting} (n = {len(new)})"] = _share(new)
+        row[f"{setting}, against fp32"] = (
             f"{difference:+.1f} ({less:+.1f} to {more:+.1f}), +{gained} -{lost}"
         )
+        for name in names:
+            row[f"{name} (n = {len(tally.exact[name])})"] = _share(tally.exact[name])
     return row
+
+
+def _share(hits: list[bool]) -> str:
+    low, high = (100 * bound for bound in wilson(sum(hits), len(hits)))
+    return f"{100 * sum(hits) / len(hits):.1f} ({low:.1f} to {high:.1f})"
 
 
 def _table(rows: list[dict[str, str]]) -> list[str]:

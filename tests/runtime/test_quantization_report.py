@@ -55,16 +55,18 @@ def test_the_report_keeps_the_notes_below_its_tables(tmp_path: Path) -> None:
     changed = {"mid H": [True, True, False], "mid alone": [False, False, True]}
     other = Tally("int4", 250_000, [11.0, 21.0], [0.5, 0.3], [3, 3], [4, 4], changed)
     document = tmp_path / "r.md"
-    write_report(tmp_path / "r", [base, other], 100)
+    write_report(tmp_path / "r", [base, other], 100, 512)
     document.write_text(document.read_text() + "\n## Notes\n\nKept.\n\n## More\n")
-    tables = write_report(tmp_path / "r", [base, other], 100)
+    tables = write_report(tmp_path / "r", [base, other], 100, 512)
     text = document.read_text()
     assert text.count("## Notes\n\nKept.\n\n## More\n") == 1
     assert text.startswith(tables)
     assert "| int4 | 0.25 | 0.4617 | +0.0289 (" in text
     assert "| 0.10000 | 75.00 |" in text
+    assert "at most 512 tokens" in text
+    assert "| H (n = 3) | H, against fp32 | mid H (n = 3) |" in text
     assert "+0.0 (" in text and "), +1 -1 |" in text
     rows = list(csv.DictReader((tmp_path / "r.csv").open()))
     assert [row["scheme"] for row in rows] == [REFERENCE, "int4"]
-    assert write_report(tmp_path / "r", [base, other], 100) == tables
+    assert write_report(tmp_path / "r", [base, other], 100, 512) == tables
     assert document.read_text() == text
