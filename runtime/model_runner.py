@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from runtime.drafter import prior_costs
 from runtime.errors import EngineClosed, EngineError, ModelLoadError
-from runtime.ops import THREADS_OPTION, cancel_flag, import_onnxruntime, library_path
+from runtime.ops import cancel_flag, import_onnxruntime, library_path
 from runtime.ops.paged_attention import BLOCK, block_bytes
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ class OrtModelRunner:
         """
         ort = import_onnxruntime()
 
-        threads = config.threads or min(MAX_DEFAULT_THREADS, os.cpu_count() or 1)
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry(THREADS_OPTION, str(threads))
+        options.intra_op_num_threads = config.threads or min(
+            MAX_DEFAULT_THREADS, os.cpu_count() or 1
+        )
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # Errors only: its warnings are about optimizations.
         # Spinning threads take the cores from the editor between two keystrokes.
