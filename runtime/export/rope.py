@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.config import ModelConfig, RopeParameters
+from runtime.export.errors import ExportError
 from runtime.export.graph import GraphBuilder
 
 _ROWS_AT_ONCE = 1 << 14
@@ -22,8 +23,19 @@ Floats = NDArray[np.float32]
 
 
 def write_tables(graph: GraphBuilder, config: ModelConfig, context: int) -> tuple[str, str]:
-    """Write cosines and sines [context, head size / 2]; return their names."""
-    frequencies, factor = rotary_frequencies(config)
+    """Write cosines and sines [context, head size / 2]; return their names.
+
+    Raises ExportError where they would not be finite.
+    """
+    # Numbers that no model has can overflow; what they give is refused just below.
+    with np.errstate(all="ignore"):
+        frequencies, factor = rotary_frequencies(config)
+        largest = np.abs(frequencies * np.float32(context)).max() * np.float32(factor)
+    if not np.isfinite(largest) or not np.isfinite(frequencies).all():
+        raise ExportError(
+            f"rope_theta {config.rope_theta:g} with {config.rope_parameters.rope_type} scaling "
+            "gives angles that are no numbers"
+        )
     for name, function in (("rotary.cos", np.cos), ("rotary.sin", np.sin)):
         shape = (context, len(frequencies))
         with graph.stream(name, np.dtype(np.float32), shape) as file:

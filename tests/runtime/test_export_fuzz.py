@@ -317,6 +317,22 @@ def test_bombs(tmp_path: Path, name: str) -> None:
     assert check_survives(path, tmp_path / "models") != ""
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rope_theta": 1e-300},
+        {"rope_theta": 1e300},
+        {"rope_scaling": {"rope_type": "linear", "factor": 1e-300}},
+    ],
+)
+def test_angles_that_are_no_numbers(tmp_path: Path, change: dict[str, Any]) -> None:
+    """Either they are refused, or all tables are finite."""
+    path = write_checkpoint(tmp_path / "checkpoint", {**CONFIG, **change})
+    if not check_survives(path, tmp_path / "models"):
+        values = np.fromfile(tmp_path / "models/model/weights.bin", "<f4", 64 * 8, "", 0)
+        assert change == {"rope_theta": 1e300} and np.isfinite(values).all()
+
+
 def cutting_by(pattern: str) -> bytes:
     split = {
         "type": "Split",
