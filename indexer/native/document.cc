@@ -91,16 +91,24 @@ void merge(std::vector<RowType>* rows, const std::vector<RowType>& fresh) {
   }
 }
 
-}  // namespace
-
-int count_errors(TSNode root, int limit) {
-  if (!ts_node_has_error(root)) return 0;
-  int count = 0;
+Errors errors_of(TSNode root) {
+  Errors found{0, 0, ts_node_child_count(root), ts_node_end_byte(root)};
+  if (!ts_node_has_error(root)) return found;
+  uint32_t covered = 0;
   TSTreeCursor cursor = ts_tree_cursor_new(root);
-  for (bool is_done = false; !is_done && count < limit;) {
+  for (bool is_done = false; !is_done && found.count < kMaxErrors;) {
     const TSNode node = ts_tree_cursor_current_node(&cursor);
     const bool has_error = ts_node_has_error(node);
-    count += has_error && (ts_node_is_error(node) || ts_node_is_missing(node));
+    if (has_error && ts_node_is_error(node)) {
+      ++found.count;
+      const uint32_t start = ts_node_start_byte(node), end = ts_node_end_byte(node);
+      if (start >= covered) {  // not inside of another one
+        found.bytes += end - start;
+        covered = end;
+      }
+    } else if (has_error && ts_node_is_missing(node)) {
+      ++found.count;
+    }
     if (has_error && ts_tree_cursor_goto_first_child(&cursor)) continue;
     while (!ts_tree_cursor_goto_next_sibling(&cursor)) {
       if (!ts_tree_cursor_goto_parent(&cursor)) {
@@ -110,8 +118,10 @@ int count_errors(TSNode root, int limit) {
     }
   }
   ts_tree_cursor_delete(&cursor);
-  return count;
+  return found;
 }
+
+}  // namespace
 
 void Document::reset() {
   strings_ = std::make_unique<Strings>();
@@ -119,11 +129,11 @@ void Document::reset() {
   chunks_ = {};
   tables_.clear();
   edits_.clear();
-  good_errors_ = -1;
+  good_errors_.count = -1;
 }
 
 void Document::edit(int32_t start, int32_t old_end, int32_t new_end) {
-  if (good_errors_ < 0) return;
+  if (good_errors_.count < 0) return;
   const Shift shift{start, old_end, new_end};
   tables_.each([&](auto& rows) {
     size_t kept = 0;
@@ -144,6 +154,16 @@ void Document::edit(int32_t start, int32_t old_end, int32_t new_end) {
   edits_ = united(std::move(edits_));
 }
 
+// One error that swallows half of a text is worse than three small ones were, and so is a string
+// without end. What was typed into an error may make it longer.
+bool Document::is_worse(const Errors& errors) const {
+  int64_t typed = 0;
+  for (const Range& range : edits_) typed += range.end - range.start;
+  if (errors.count > good_errors_.count || errors.bytes > good_errors_.bytes + typed) return true;
+  const int64_t before = good_errors_.children * errors.size;
+  return errors.count > 0 && 2 * errors.children * good_errors_.size < before;
+}
+
 bool Document::update(const TSTree* good, const TSTree* tree, std::string_view text, bool keep) {
   if (!tree) {
     facts_->derive(text, broken_tables(nullptr, text), &chunks_);
@@ -155,12 +175,12 @@ bool Document::update(const TSTree* good, const TSTree* tree, std::string_view t
   }
   if (strings_->size() - first_strings_ > kMaxGarbage && !slow_reads_) reset();
   const TSNode root = ts_tree_root_node(tree);
-  const int errors = keep ? count_errors(root, kMaxErrors) : 0;
-  if (good_errors_ >= 0 && errors > good_errors_) {
+  const Errors errors = keep ? errors_of(root) : Errors{};
+  if (good_errors_.count >= 0 && is_worse(errors)) {
     facts_->derive(text, broken_tables(&root, text), &chunks_);
     return false;
   }
-  if (!good || good_errors_ < 0 || !grammar_.rooted_query()) {
+  if (!good || good_errors_.count < 0 || !grammar_.rooted_query()) {
     read_all(root, text);
   } else {
     std::vector<Range> ranges = edits_;

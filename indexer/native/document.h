@@ -14,6 +14,15 @@
 
 namespace sopilka {
 
+// How broken a tree is: its errors and missing nodes, counted up to a limit, the bytes of those
+// errors that are not inside of another one, and what stands at its top on how many bytes.
+struct Errors {
+  int count = 0;
+  int64_t bytes = 0;
+  int64_t children = 0;
+  int64_t size = 0;
+};
+
 class Document {
  public:
   explicit Document(const Grammar& grammar) : grammar_(grammar) { reset(); }
@@ -31,6 +40,7 @@ class Document {
 
  private:
   void reset();
+  bool is_worse(const Errors& errors) const;
   void read_all(TSNode root, std::string_view text);
   void read_changed(std::vector<Range> ranges, TSNode root, std::string_view text);
   Tables broken_tables(const TSNode* root, std::string_view text);
@@ -43,13 +53,10 @@ class Document {
   ChunkMemory chunks_;
   Tables tables_;
   std::vector<Range> edits_;  // since the good tree, apart from each other, ascending
-  int good_errors_ = -1;      // of the good tree; -1 when there is none
+  Errors good_errors_{-1};  // of the good tree; a count of -1 when there is none
   int32_t first_strings_ = 0;
   int slow_reads_ = 0;    // how often the query took too long: some rows are missing then
   size_t slow_size_ = 0;  // of the text when it last did
 };
-
-// Errors and missing nodes in a tree, at most `limit`.
-int count_errors(TSNode root, int limit);
 
 }  // namespace sopilka
