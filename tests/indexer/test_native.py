@@ -69,7 +69,12 @@ def test_the_sources_of_this_project_and_of_python() -> None:
 @settings(max_examples=200, deadline=None)
 @given(names, st.one_of(st.binary(max_size=300), shuffled))
 def test_any_bytes(name: str, text: bytes) -> None:
-    assert extract(name, known(name), text) == plain_extract(name, known(name), text)
+    found = extract(name, known(name), text)
+    try:
+        plain = plain_extract(name, known(name), text)
+    except UnicodeDecodeError:
+        return  # Predicates of the Python package read UTF-8 alone; ours have read it.
+    assert found == plain
 
 
 @settings(max_examples=200, deadline=None)
