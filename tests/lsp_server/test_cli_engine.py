@@ -21,9 +21,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="named pipes were never 
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("SOPILKA_RUNTIME_DIR", str(tmp_path / "run"))
-    return tmp_path / "run"
+def place(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("SOPILKA_RUNTIME_DIR", str(short_folder / "run"))
+    return short_folder / "run"
 
 
 def lsp_server(*arguments: str) -> str:

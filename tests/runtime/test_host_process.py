@@ -40,11 +40,11 @@ def bundle() -> Path:
 
 
 @pytest.fixture(autouse=True)
-async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
+async def place(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
     """A runtime directory of the test's own; hosts that are left in it are ended."""
-    monkeypatch.setenv("SOPILKA_RUNTIME_DIR", str(tmp_path / "run"))
-    yield tmp_path / "run"
-    for process in hosts(tmp_path / "run"):
+    monkeypatch.setenv("SOPILKA_RUNTIME_DIR", str(short_folder / "run"))
+    yield short_folder / "run"
+    for process in hosts(short_folder / "run"):
         process.kill()
         process.wait(10)
 
