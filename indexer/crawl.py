@@ -149,13 +149,15 @@ class Crawler:
     def current(self, batch: Batch) -> Iterator[FileFound | FileGone]:
         """The changes of a batch, without those that a later reading has overtaken by now.
 
-        A file may have been read for a root that has been taken away since: it is forgotten.
+        A file may have been read for a root that has been taken away since: it is forgotten, and
+        gone, for an older reading of it may have been taken.
         """
         for change in batch.changes:
             if self._shared.is_overtaken(change.path, batch.moment):
                 continue
             if isinstance(change, FileFound) and self._rules.root_of(change.path) is None:
                 self._shared.forget(change.path)
+                yield FileGone(change.path)
                 continue
             yield change
 
