@@ -31,9 +31,13 @@ class Shown:
             self._made.pop()
 
     def keep(self, text: bytes, completion: Completion) -> None:
-        """A suggestion was made for a text that may come; the latest stays what is shown."""
-        self._made.insert(1, (text, completion))
-        del self._made[_MAX_STATES:]
+        """A suggestion was made for a text that may come; the latest stays what is shown.
+
+        Where all was cleared meanwhile, it was made from what is not true any more.
+        """
+        if self._made:
+            self._made.insert(1, (text, completion))
+            del self._made[_MAX_STATES:]
 
     def rest(self, text: bytes, offset: int) -> Completion | None:
         """What is left of a suggestion, if the text with the cursor there is one of its states."""
