@@ -67,7 +67,7 @@ def route(logits: Floats, config: ModelConfig) -> tuple[NDArray[np.int64], Float
     weights = np.take_along_axis(shares, chosen, axis=1)
     if config.norm_topk_prob:
         weights /= weights.sum(axis=1, keepdims=True)
-    return chosen, weights
+    return chosen.astype(np.int64, copy=False), weights.astype(np.float32, copy=False)
 
 
 def gated(x: Floats, gate: Floats, up: Floats) -> Floats:

@@ -128,7 +128,8 @@ def unpack_down(packed: NDArray[np.uint8], bits: int, block_size: int, columns: 
 
 
 def _quantize_8(blocks: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    scales = _half_scales(np.abs(blocks).max(axis=-1) / np.float32(127))
+    largest: NDArray[np.float32] = np.abs(blocks).max(axis=-1)
+    scales = _half_scales((largest / np.float32(127)).astype(np.float32, copy=False))
     return _round(blocks, scales, -127, 127), scales
 
 
