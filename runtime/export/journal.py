@@ -1,8 +1,9 @@
 """Lets an export that was killed go on where it was: finished sections, vouched for by hashes.
 
 The journal is a file of lines in JSON: first what the export is made from, then one line for each
-finished section. A section counts only if the weights up to its end have the SHA-256 that its line
-gives, so neither a torn line nor a torn file of weights can get into a bundle.
+finished section. A section counts only if its line has the SHA-256 that it gives of itself, and the
+weights up to its end the one that it gives of them, so neither a torn line nor a torn file of
+weights can get into a bundle.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_FORMAT = 1
+_FORMAT = 2
 _PIECE = 1 << 22
 _SECTION = {"name", "end", "sha256", "fragment", "result"}
 
@@ -96,7 +97,7 @@ class Journal:
         self._sections = _sound_sections(path, weights, identity)
         self._next = 0
         head = {"format": _FORMAT, "identity": identity}
-        lines = [json.dumps(head), *(json.dumps(section) for section in self._sections)]
+        lines = [json.dumps(head), *map(_vouched, self._sections)]
         fresh = path.with_name(f"{path.name}.new")
         fresh.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         fresh.replace(path)
@@ -127,7 +128,7 @@ class Journal:
         }
         # The weights first: a line must never stand for bytes that are still in this process.
         self._weights.flush()
-        self._file.write(f"{json.dumps(section)}\n")
+        self._file.write(f"{_vouched(section)}\n")
         self._file.flush()
         self._told(name, False)
 
@@ -164,5 +165,17 @@ def _parse(line: bytes) -> dict[str, Any] | None:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    is_section = isinstance(value, dict) and (value.keys() == _SECTION or "identity" in value)
-    return value if is_section else None
+    if not isinstance(value, dict):
+        return None
+    if "identity" in value:
+        return value
+    digest = value.pop("line", None)
+    return value if value.keys() == _SECTION and digest == _digest(value) else None
+
+
+def _vouched(section: dict[str, Any]) -> str:
+    return json.dumps({**section, "line": _digest(section)})
+
+
+def _digest(section: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(section, sort_keys=True).encode()).hexdigest()

@@ -105,6 +105,22 @@ def test_torn_files_are_not_believed(
     assert contents(run_import(source, target).path) == whole
 
 
+def test_no_byte_of_a_journal_can_change_unseen(
+    source: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    target, rng = tmp_path / "model", np.random.default_rng(0)
+    for number in range(12):
+        stop_after(source, target, 7)
+        file = working_folder(target) / "journal"
+        content = bytearray(file.read_bytes())
+        # Behind the first line: what is built, not what it is built from.
+        place = int(rng.integers(content.index(b"\n") + 1, len(content)))
+        content[place] = content[place] ^ 1
+        file.write_bytes(content)
+        assert contents(run_import(source, target).path) == whole, (number, place)
+        shutil.rmtree(target)
+
+
 def test_what_was_finished_is_not_done_again(source: Path, tmp_path: Path) -> None:
     target, told = tmp_path / "model", list[Progress]()
     stop_after(source, target, 5)
