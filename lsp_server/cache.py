@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lsp_server.features.keeping import Keeping
 from lsp_server.settings import IndexSettings, Settings
+from lsp_server.user_files import own_folder
 
 _MAX_BYTES = 1000
 
@@ -30,21 +31,9 @@ def store_folder(settings: IndexSettings, environment: Mapping[str, str], platfo
 
 def cache_folder(environment: Mapping[str, str], platform: str) -> Path | None:
     """This program's folder in the user's cache folder; None for a user without a home."""
-    if platform == "win32":
-        named = environment.get("LOCALAPPDATA", "")
-    elif platform == "darwin":
-        named = ""
-    else:
-        named = environment.get("XDG_CACHE_HOME", "")
-    # By the XDG Base Directory Specification a path that is not absolute does not count.
-    if named and Path(named).is_absolute():
-        return Path(named) / "sopilka"
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    inside = {"win32": "AppData/Local", "darwin": "Library/Caches"}.get(platform, ".cache")
-    return home / inside / "sopilka"
+    inside = {"win32": "AppData/Local", "darwin": "Library/Caches"}
+    variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_CACHE_HOME")
+    return own_folder(environment, variable, inside.get(platform, ".cache"))
 
 
 def read_keeping(settings: Settings) -> Keeping:

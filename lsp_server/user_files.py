@@ -20,7 +20,7 @@ def settings_file(environment: Mapping[str, str], platform: str) -> Path | None:
     """The file whose settings hold for every editor and command; None for a user without a home."""
     inside = {"win32": "AppData/Roaming", "darwin": "Library/Application Support"}
     variable = {"win32": "APPDATA", "darwin": ""}.get(platform, "XDG_CONFIG_HOME")
-    folder = _folder(environment, variable, inside.get(platform, ".config"))
+    folder = own_folder(environment, variable, inside.get(platform, ".config"))
     return None if folder is None else folder / "settings.json"
 
 
@@ -36,11 +36,12 @@ def models_folder(
         return Path(named).expanduser().absolute()
     inside = {"win32": "AppData/Local", "darwin": "Library/Application Support"}
     variable = {"win32": "LOCALAPPDATA", "darwin": ""}.get(platform, "XDG_DATA_HOME")
-    folder = _folder(environment, variable, inside.get(platform, ".local/share"))
+    folder = own_folder(environment, variable, inside.get(platform, ".local/share"))
     return None if folder is None else folder / "models"
 
 
-def _folder(environment: Mapping[str, str], variable: str, inside: str) -> Path | None:
+def own_folder(environment: Mapping[str, str], variable: str, inside: str) -> Path | None:
+    """This program's folder where a variable says, else inside the home; None without a home."""
     named = environment.get(variable, "") if variable else ""
     # By the XDG Base Directory Specification a path that is not absolute does not count.
     if named and Path(named).is_absolute():
